@@ -1,0 +1,79 @@
+# Everything a person does with this checkout. `make help` lists the targets.
+# Nothing is written outside the checkout and PETITIONS_HOME.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all lint format setup up lock env clean
+.DELETE_ON_ERROR:
+
+PYTHON3 ?= python3
+PETITIONS_HOME ?= $(CURDIR)/.petitions
+FROM ?= 2023-01-01
+TO ?= 2023-12-31
+
+override PETITIONS_HOME := $(abspath $(PETITIONS_HOME))
+export PETITIONS_HOME
+export AIRFLOW_HOME := $(PETITIONS_HOME)/airflow
+UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export UV_CACHE_DIR
+export UV_NO_PROGRESS := 1
+export GX_ANALYTICS_ENABLED := False
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+unexport PYTHONHOME
+unexport VIRTUAL_ENV
+
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(READY) ## the nightly job over the demo year (FROM, TO), on stand-in platforms, then the report
+	@$(BIN)/python -m platforms exec --home "$(PETITIONS_HOME)" -- $(BIN)/python scripts/nightly.py --from $(FROM) --to $(TO)
+
+test: $(READY) ## all tests but the slow ones
+	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" PETITIONS_HOME= $(BIN)/python -m pytest $(ARGS)
+
+test-all: $(READY) ## all tests
+	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" PETITIONS_HOME= $(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+
+lint: $(READY) ## ruff and mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" $(BIN)/mypy
+
+format: $(READY) ## let ruff put the layout right
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+setup: $(READY) ## virtual environment with the locked requirements
+
+up: $(READY) ## Airflow with its web page and scheduler on http://localhost:8080, and the reports on http://localhost:8081
+	@$(BIN)/python scripts/airflow_home.py
+	@$(BIN)/python -m platforms exec --home "$(PETITIONS_HOME)" -- $(BIN)/python scripts/up.py
+
+lock: $(READY) ## write requirements.lock and requirements-dev.lock anew after a change of requirements*.txt
+	@for part in requirements requirements-dev; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+			--custom-compile-command "make lock" $$part.txt --output-file $$part.lock; \
+	done
+
+env: ## .env for docker-compose.yml, with passwords made at random
+	@$(PYTHON3) scripts/compose_env.py .env
+
+clean: ## remove the virtual environment and all caches; PETITIONS_HOME stays
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv comes from the lock too: its lines are cut out and given to pip, which checks the hash.
+$(READY): requirements.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, found %s: make PYTHON3=/path/to/python3.11" % sys.version.split()[0])'
+	@echo "Setting up .venv: the first time takes a minute or two" >&2
+	@test -x $(BIN)/python || $(PYTHON3) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --upgrade >/dev/null
+	@awk '/^uv==/ { on = 1 } on && !/^(uv==| +--hash)/ { exit } on' requirements-dev.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --requirement $(VENV)/uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --no-index --editable .
+	@touch $@

@@ -1,0 +1,344 @@
+"""The ``petitions`` command: a thin face on the library. Results go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from petitions import metrics as definitions
+from petitions import questions, warehouse
+from petitions.model import BEIJING, SOURCE_LABELS, SOURCES
+from petitions.questions import Scope
+from petitions.settings import Settings, SettingsError
+
+RED = 3
+# What a table by groups shows; a terminal is not wide enough for all.
+HEADLINES = {
+    "received",
+    "closed",
+    "open",
+    "overdue",
+    "closure_rate",
+    "on_time_rate",
+    "reply_rate",
+    "satisfaction_rate",
+    "visits",
+    "visits_received",
+    "visit_rate",
+}
+
+
+class Command(click.Group):
+    """Settings and questions that cannot be used end with one line and exit code 2, not with a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except (SettingsError, questions.WrongQuestion) as error:
+            raise click.UsageError(str(error)) from None
+
+
+class Day(click.ParamType[date]):
+    name = "D"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> date:
+        return questions.day(value)
+
+
+class Moment(click.ParamType[datetime]):
+    name = "D|TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> datetime | None:
+        return questions.instant(value)
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    name = "NAME[,NAME…]"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, ...]:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else tuple(value)
+
+
+def options(*given: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Several click options as one decorator, in the order given."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(given):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+POPULATION = click.option(
+    "--population",
+    required=True,
+    type=click.Choice(list(definitions.POPULATIONS)),
+    help="诉求件 appeals, 智慧城管案件 cases, 群众来访 visits; never added together.",
+)
+WINDOW = options(
+    click.option("--from", "start", type=Day(), required=True, help="First day of registration, inclusive."),
+    click.option("--to", "end", type=Day(), required=True, help="Last day of registration, inclusive."),
+)
+AS_OF = click.option("--as-of", type=Moment(), help="The moment asked about; a day means its end. Default: --to.")
+AS_KNOWN = click.option("--as-known", type=Moment(), help="Only what was fetched until then counts. Default: everything.")
+BY = click.option("--by", type=Names(), default=(), help=f"Group by some of: {', '.join(definitions.GROUPINGS)}.")
+FORMAT = click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+
+
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="petitions")
+def main() -> None:
+    """Petitions ETL: fetch, check and load four petition platforms; figures that can be signed, explained and asked again.
+
+    Settings come from PETITIONS_HOME and PETITIONS_CONFIG, platforms and warehouse from Airflow connections
+    (AIRFLOW_CONN_PETITIONS_WAREHOUSE, …_PROVINCIAL, …_SMART_CITY, …_ONLINE_POLITICS, …_HOTLINE_12345, …_VISITS).
+    """
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("petitions").setLevel(logging.INFO)
+
+
+@main.command()
+@click.option("--from", "start", type=Day(), help="First day of the window. Default: each lane goes on from where it stands.")
+@click.option("--to", "end", type=Day(), help="Last day of the window. Default: now.")
+@click.option("--source", "sources", multiple=True, type=click.Choice(SOURCES), help="Only this lane; may be given again. Default: all.")
+@click.option("--refetch", is_flag=True, help="Fetch again what a complete batch already holds, and read files again that were read.")
+def run(start: date | None, end: date | None, sources: Sequence[str], refetch: bool) -> None:
+    """The nightly job for one window of days, in this process. Ends 0, or 3 where a lane is red."""
+    if start and end and end < start:
+        raise questions.WrongQuestion(f"--to: expected a day at or after {start}, found {end}")
+    from petitions import nightly
+
+    run_id, _ = nightly.run(tuple(sources) or SOURCES, start, end, refetch)
+    _print_lanes(nightly.lanes(run_id))
+
+
+@main.command()
+@click.option("--run", "run_id", help="The run to tell of. Default: the last one.")
+def summary(run_id: str | None) -> None:
+    """How the lanes of a run ended. Ends 0, or 3 where a lane is red."""
+    from petitions import nightly
+
+    _print_lanes(nightly.lanes(run_id))
+
+
+@main.command()
+@options(POPULATION, WINDOW, AS_OF, AS_KNOWN, BY, FORMAT)
+def metrics(
+    population: str, start: date, end: date, as_of: datetime | None, as_known: datetime | None, by: tuple[str, ...], form: str
+) -> None:
+    """The figures of a population."""
+    with _asked(population, start, end, as_of, as_known) as (held, scope, channels):
+        groups, total = questions.figures(held, scope, channels, by)
+    if form == "json":
+        _json(_scope(scope) | {"groups": groups, "total": total})
+        return
+    rows = [*groups, {"by": dict.fromkeys(by, "合计")} | total] if by else [{"by": {}} | total]
+    counts, rates, durations = definitions.definitions(population)
+    printed = {metric.key: metric.printed for metric in (*counts, *rates, *durations)}
+    if form == "csv":
+        _csv([dict(row["by"]) | {key: _cell(row[key]) for key in printed} for row in rows])
+    elif by:
+        shown = [key for key in printed if key in HEADLINES]
+        _table([*by, *(printed[key] for key in shown)], [[*map(_label, row["by"].values()), *(_cell(row[key]) for key in shown)] for row in rows])
+        click.echo("Headline metrics; --format json or csv has all of them.", err=True)
+    else:
+        _table(["指标", "数值"], [[printed[key], _cell(total[key])] for key in printed])
+
+
+@main.command()
+@click.argument("metric")
+@options(POPULATION, WINDOW, AS_OF, AS_KNOWN, FORMAT)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many rows.")
+def tickets(
+    metric: str,
+    population: str,
+    start: date,
+    end: date,
+    as_of: datetime | None,
+    as_known: datetime | None,
+    form: str,
+    limit: int | None,
+) -> None:
+    """The tickets behind the count METRIC (反查): as many rows as the figure says."""
+    with _asked(population, start, end, as_of, as_known) as (held, scope, channels):
+        rows = questions.tickets(held, scope, channels, metric, limit)
+    _print(rows, form, ("ticket_id", "channel", "title", "unit", "received_at", "due_at", "closed_at", "class"))
+
+
+@main.command()
+@options(POPULATION, WINDOW, AS_KNOWN, BY, FORMAT)
+def flow(population: str, start: date, end: date, as_known: datetime | None, by: tuple[str, ...], form: str) -> None:
+    """Passages into and out of "open" in a period: opening + received + reopened + restored − closed − excluded = closing."""
+    with _asked(population, start, end, None, as_known) as (held, scope, channels):
+        groups, total = questions.flow(held, scope, channels, by)
+    if form == "json":
+        _json({"groups": groups, "total": total})
+        return
+    rows = [*groups, {"by": dict.fromkeys(by, "合计")} | total] if by else [{"by": {}} | total]
+    _print([row["by"] | {key: value for key, value in row.items() if key != "by"} for row in rows], form)
+
+
+@main.command()
+@click.option("--batch", "batch_id", help="Only this batch.")
+@FORMAT
+def reconcile(batch_id: str | None, form: str) -> None:
+    """The equation of every batch: landed = new versions + unchanged + quarantined, and nothing missed."""
+    with warehouse.reader(Settings.from_environment()) as held:
+        rows = questions.reconciliation(held, batch_id)
+    if batch_id and not rows:
+        raise questions.WrongQuestion(f"--batch: expected the id of a loaded batch (`petitions reconcile` lists them), found {batch_id!r}")
+    _print(rows, form, ("batch_id", "platform_total", "numbers", "landed", "new_versions", "unchanged", "quarantined", "status"))
+
+
+@main.group()
+def quarantine() -> None:
+    """Records that could not be loaded, with the rule they fail and the reason."""
+
+
+@quarantine.command("list")
+@FORMAT
+def quarantine_list(form: str) -> None:
+    """All of them, one row each."""
+    with warehouse.reader(Settings.from_environment()) as held:
+        rows = questions.quarantine(held)
+    told = ("id", "batch_id", "source", "source_no", "rule", "reason", "first_seen", "last_seen", "status")
+    _print([{key: row[key] for key in told} for row in rows], form, ("id", "source", "source_no", "rule", "reason", "status"))
+
+
+@main.command()
+@options(WINDOW, AS_OF, AS_KNOWN)
+@click.option("--out", type=click.Path(file_okay=False), help="Folder to write into. Default: reports/ of the home.")
+def report(start: date, end: date, as_of: datetime | None, as_known: datetime | None, out: str | None) -> None:
+    """Issue the report of a window; prints its folder."""
+    from pathlib import Path
+
+    from petitions.report import issue
+
+    click.echo(issue(Settings.from_environment(), start, end, as_of=as_of, as_known=as_known, out=Path(out) if out else None))
+
+
+@main.command()
+def calendar() -> None:
+    """The years whose working days are published, and how many dues run beyond them."""
+    from petitions import calendar as days
+
+    settings = Settings.from_environment()
+    published = days.published_years()
+    click.echo(f"published years: {min(published)}–{max(published)}; version {days.version(settings)}")
+    with warehouse.reader(settings) as held:
+        provisional = held.value("select count(*) from core.clock where provisional")
+    click.echo(f"provisional dues: {provisional}")
+
+
+@main.group()
+def rules() -> None:
+    """The table of time limits."""
+
+
+@rules.command("check")
+def rules_check() -> None:
+    """Read the table of time limits and say what is wrong with it; ends 2 where something is."""
+    from petitions import time_limits
+
+    settings = Settings.from_environment()
+    found = time_limits.rules(settings)
+    click.echo(f"{len(found)} rules, no error; version {time_limits.version(settings)}")
+
+
+@contextmanager
+def _asked(
+    population: str, start: date, end: date, as_of: datetime | None, as_known: datetime | None
+) -> Iterator[tuple[warehouse.Warehouse, Scope, Sequence[str]]]:
+    settings = Settings.from_environment()
+    with warehouse.reader(settings) as held:
+        yield held, Scope.of(held, population, start, end, as_of, as_known), settings.options.population.appeal_channels
+
+
+def _scope(scope: Scope) -> dict[str, Any]:
+    return {"population": scope.population, "from": scope.start, "to": scope.end, "as_of": scope.as_of, "as_known": scope.as_known}
+
+
+def _print_lanes(lanes: Sequence[Any]) -> None:
+    rows = [
+        [SOURCE_LABELS[lane.source], str(lane.fetched), str(lane.new), str(lane.unchanged), str(lane.quarantined), lane.status]
+        for lane in lanes
+    ]
+    _table(["平台", "fetched", "new", "unchanged", "quarantined", "lane"], rows)
+    for lane in lanes:
+        for message in lane.messages:
+            click.echo(f"{lane.status} {lane.source}: {message}", err=lane.status == "red")
+    if any(lane.status == "red" for lane in lanes):
+        sys.exit(RED)
+
+
+def _print(rows: Sequence[dict[str, Any]], form: str, columns: Sequence[str] = ()) -> None:
+    """Rows as they are in JSON and CSV; a table shows ``columns``."""
+    if form == "json":
+        _json(rows)
+    elif form == "csv":
+        _csv([{key: _cell(value) for key, value in row.items()} for row in rows])
+    else:
+        names = columns or list(rows[0]) if rows else columns
+        _table(names, [[_label(row[name]) for name in names] for row in rows])
+
+
+def _json(content: Any) -> None:
+    click.echo(json.dumps(content, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(BEIJING).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    click.echo(text.getvalue(), nl=False)
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*row)
+    # A table that goes into a file or a pipe is not cut at the width of a terminal that is not there.
+    wide = None if sys.stdout.isatty() else 1000
+    Console(width=wide).print(table)
+
+
+def _cell(value: Any) -> str:
+    """One value as an office prints it: a missing one is a dash, a rate is its percent."""
+    if isinstance(value, dict):
+        return "—" if value["percent"] is None else f"{value['percent']} %"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return "—" if value is None else str(value)
+
+
+def _label(value: Any) -> str:
+    return SOURCE_LABELS.get(value, value) if isinstance(value, str) else _cell(value)

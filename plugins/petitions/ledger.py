@@ -1,0 +1,140 @@
+"""Versions → clocks → ledger: what a loaded batch changes is computed anew, for the tickets it touched and no others.
+
+The tables are a pure function of the set of sightings, the rules and the calendar: batches may come in any order, twice, or after
+a crash. All of it is SQL over whole sets (``sql/core``, in the order of the file numbers).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from petitions import calendar, time_limits
+from petitions.model import EVENT_TYPES
+from petitions.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from petitions.landing import Manifest
+    from petitions.warehouse import Warehouse
+
+STEPS = ("210_versions", "220_life", "230_rules", "240_dues", "250_states", "260_postings")
+
+
+def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[str, Any]) -> dict[str, int]:
+    """Load one checked batch, completely or not at all; loading it again replaces what it brought.
+
+    :param staged: the folder with ``tickets.parquet``, ``events.parquet`` and ``quarantine.parquet``.
+    :returns: how many tickets, events and quarantined records were staged.
+    """
+    batch = {"batch_id": manifest.batch_id, "source": manifest.source, "fetched_at": manifest.fetched_at}
+    with warehouse.transaction():
+        for table, file in (("stage_ticket", "tickets"), ("stage_event", "events"), ("stage_quarantine", "quarantine")):
+            warehouse.stage(table, staged / f"{file}.parquet")
+        counts = {
+            table.removeprefix("stage_"): int(warehouse.value(f"select count(*) from {table}"))
+            for table in ("stage_ticket", "stage_event", "stage_quarantine")
+        }
+        for table in ("control.batch", "control.batch_message", "control.batch_file"):
+            warehouse.execute(f"delete from {table} where batch_id = :batch_id", batch)
+        warehouse.run("core/110_load.sql", batch)
+        warehouse.insert("control.batch", [_batch_row(manifest, summary)])
+        messages = [*manifest.messages, *summary["messages"]]
+        warehouse.insert("control.batch_message", [(manifest.batch_id, told["level"], told["text"]) for told in map(_plain, messages)])
+        warehouse.insert("control.batch_file", _file_rows(manifest))
+    return counts
+
+
+def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
+    """Compute versions, clocks and postings of every ticket that was touched since the last refresh.
+
+    A rule table, calendar or office-hours setting that changed is noticed by its fingerprint: then every ticket is computed anew.
+
+    :returns: ``tickets`` computed, and ``recomputed`` (1 where everything was).
+    """
+    hours = office_hours(settings)
+    pieces = {"office_hours": hours, "office_seconds": hours[-1]["passed_at_end"]}
+    parameters = {"calendar_version": calendar.version(settings)}
+    with warehouse.transaction():
+        changed = _refresh_reference(warehouse, settings)
+        warehouse.run(f"core/{STEPS[0]}.sql", parameters, **pieces)
+        if changed:
+            warehouse.execute("insert into changed_ticket select distinct ticket_id from core.ticket_version")
+        tickets = int(warehouse.value("select count(distinct ticket_id) from changed_ticket"))
+        for step in STEPS[1:]:
+            warehouse.run(f"core/{step}.sql", parameters, **pieces)
+    return {"tickets": tickets, "recomputed": int(changed)}
+
+
+def office_hours(settings: Settings) -> list[dict[str, int]]:
+    """The sessions of a working day in seconds after midnight, with the office seconds passed at their begin and end."""
+    passed = 0
+    sessions = []
+    for begins, ends in settings.options.calendar.office_hours:
+        first, last = (moment.hour * 3600 + moment.minute * 60 + moment.second for moment in (begins, ends))
+        sessions.append({"begins": first, "ends": last, "passed_at_begin": passed, "passed_at_end": passed + last - first})
+        passed += last - first
+    return sessions
+
+
+def fingerprints(settings: Settings) -> dict[str, str]:
+    """One short hash for each thing that the clocks go by."""
+    hours = repr(settings.options.calendar.office_hours)
+    return {
+        "calendar": calendar.version(settings),
+        "time_limits": time_limits.version(settings),
+        "office_hours": hashlib.sha256(hours.encode()).hexdigest()[:16],
+    }
+
+
+def _refresh_reference(warehouse: Warehouse, settings: Settings) -> bool:
+    now = fingerprints(settings)
+    held = {row["name"]: row["value"] for row in warehouse.rows("select name, value from control.fingerprint")}
+    if held == now:
+        return False
+    warehouse.stage("stage_event_type", _table([{"event_type": name, "rank": rank} for rank, name in enumerate(EVENT_TYPES)]))
+    warehouse.stage("stage_calendar", calendar.rows(settings))
+    warehouse.stage("stage_rule", _rule_table(settings))
+    warehouse.run("core/010_reference.sql")
+    warehouse.execute("delete from control.fingerprint")
+    warehouse.insert("control.fingerprint", list(now.items()))
+    return True
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(rows)
+
+
+def _rule_table(settings: Settings) -> pa.Table:
+    import pyarrow as pa
+
+    kinds: dict[str, Any] = {"int": pa.int64(), "bool": pa.bool_(), "date": pa.date32(), "date | None": pa.date32()}
+    schema = pa.schema([(field.name, kinds.get(str(field.type), pa.string())) for field in fields(time_limits.Rule)])
+    return pa.Table.from_pylist([asdict(rule) for rule in time_limits.rules(settings)], schema=schema)
+
+
+def _batch_row(manifest: Manifest, summary: dict[str, Any]) -> tuple[Any, ...]:
+    total = manifest.platform_total if summary.get("platform_total") is None else summary["platform_total"]
+    return (
+        manifest.batch_id,
+        manifest.source,
+        manifest.window_from,
+        manifest.window_to,
+        manifest.fetched_at,
+        total,
+        summary["numbers"],
+        summary["landed"],
+    )
+
+
+def _file_rows(manifest: Manifest) -> list[tuple[str, str, str, str]]:
+    return [(manifest.batch_id, manifest.source, told["name"], told["sha256"]) for told in map(_plain, manifest.files)]
+
+
+def _plain(item: Any) -> dict[str, Any]:
+    return item if isinstance(item, dict) else dict(vars(item))

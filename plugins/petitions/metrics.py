@@ -1,0 +1,152 @@
+"""The metrics, each defined once: as a condition over the ledger.
+
+A figure counts the postings of one (``T``, ``K``) that meet the condition; the list behind the figure is the same rows, not
+counted; the dictionary in the report prints the same definition. See metrics.md §5 of the specification; the printed names are
+what an office signs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+POPULATIONS = {"appeals": "诉求件", "cases": "智慧城管案件", "visits": "群众来访"}
+GROUPINGS = {
+    "source": "source",
+    "channel": "channel",
+    "ticket_type": "ticket_type",
+    "category": "category",
+    "unit": "unit",
+    "area": "area",
+    "month": "cast(date_trunc('month', received_at) as date)",
+}
+# Sources that tell replies; the smart-city platform does not.
+_TELLS_REPLIES = "source <> 'smart_city'"
+_JUDGED = "('on_time', 'late', 'overdue')"
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many tickets meet ``condition`` (SQL over ``core.posting``) among those received in the window."""
+
+    key: str
+    printed: str
+    condition: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One count over another, both by key."""
+
+    key: str
+    printed: str
+    numerator: str
+    denominator: str
+
+
+@dataclass(frozen=True)
+class Days:
+    """A percentile of handling days (``done_at − received_at`` of the close clock) over the tickets of a count."""
+
+    key: str
+    printed: str
+    share: Fraction
+    over: str
+
+
+COUNTS = (
+    Count("received", "受理量", "valid", "窗口内登记且有效的件"),
+    Count("closed", "办结", "valid and closed", "已办结（含撤单）"),
+    Count("open", "未办结", "valid and not closed", "有效且未办结"),
+    Count("suspended", "挂起", "suspended", "未办结且处于计入的挂起期"),
+    Count("closed_on_time", "按时办结", "valid and close_class = 'on_time'", "在办结时限内办结或处置完成"),
+    Count("closed_late", "超时办结", "valid and close_class = 'late'", "超过办结时限才办结或处置完成"),
+    Count("overdue", "超期未办", "valid and close_class = 'overdue'", "未办结、已过时限且不在挂起期"),
+    Count("not_due", "时限内未办结", "valid and close_class = 'not_due'", "未办结、时限未到或在挂起期"),
+    Count("no_deadline", "无时限", "valid and close_class = 'no_deadline'", "平台未给时限且无适用规则"),
+    Count("not_started", "未起算", "valid and close_class = 'not_started'", "适用规则的起算事件尚未发生"),
+    Count("due", "应办结", f"valid and close_class in {_JUDGED}", "按时办结、超时办结与超期未办之和"),
+    Count("replied", "已答复", f"valid and {_TELLS_REPLIES} and replied_at is not null", "已有实质答复"),
+    Count(
+        "reply_due",
+        "应答复",
+        f"valid and {_TELLS_REPLIES} and (replied_at is not null or closed or reply_class = 'overdue')",
+        "已答复，或未答复而已办结或答复超期",
+    ),
+    Count("first_replied", "已首次回复", "valid and first_replied", "已有首次回复、答复或受理告知"),
+    Count("reply_on_time", "按时答复", "valid and reply_class = 'on_time'", "在答复时限内答复"),
+    Count("reply_judged", "答复应计", f"valid and reply_class in {_JUDGED}", "答复时钟已有结论的件"),
+    Count("accept_on_time", "及时受理", "valid and accept_class = 'on_time'", "在受理告知时限内受理"),
+    Count("accept_judged", "受理应计", f"valid and accept_class in {_JUDGED}", "受理时钟已有结论的件"),
+    Count("closed_judged", "已办结应计", "valid and close_class in ('on_time', 'late')", "按时办结与超时办结之和"),
+    Count("rated", "已评价", "valid and satisfaction is not null", "最后一次评价有效"),
+    Count("satisfied", "满意", "valid and satisfaction in ('satisfied', 'basically_satisfied')", "满意与基本满意"),
+    Count("rated_closed", "已办结已评价", "valid and closed and satisfaction is not null", "已办结且已评价"),
+    Count("repeat", "重复信访", "valid and repeat", "平台标记为重复"),
+    Count("returned", "退单", "returned", "发生过退单，不论是否有效"),
+    Count("reworked", "返工", "valid and reopened", "发生过重办或返工"),
+    Count("extended", "延期", "valid and extended", "发生过延期"),
+    Count("negative_durations", "时间倒置", "valid and closed and done_at < received_at", "办结早于登记，不计办理天数"),
+    Count("timed", "计办理天数", "valid and closed and done_at >= received_at", "已办结且时间不倒置"),
+)
+RATES = (
+    Rate("closure_rate", "办结率", "closed", "received"),
+    Rate("on_time_rate", "按时办结率", "closed_on_time", "due"),
+    Rate("on_time_rate_closed", "按时办结率（已办结口径）", "closed_on_time", "closed_judged"),
+    Rate("reply_rate", "回复率", "replied", "reply_due"),
+    Rate("first_reply_rate", "首次回复率", "first_replied", "received"),
+    Rate("on_time_reply_rate", "按时回复率", "reply_on_time", "reply_judged"),
+    Rate("acceptance_rate", "及时受理率", "accept_on_time", "accept_judged"),
+    Rate("satisfaction_rate", "满意率", "satisfied", "rated"),
+    Rate("rating_rate", "参评率", "rated_closed", "closed"),
+    Rate("repeat_rate", "重复率", "repeat", "received"),
+)
+DAYS = (
+    Days("handling_days_median", "办理天数（中位数）", Fraction(1, 2), "timed"),
+    Days("handling_days_p90", "办理天数（九成）", Fraction(9, 10), "timed"),
+)
+VISIT_COUNTS = (
+    Count("visits", "来访", "valid", "来访时间在窗口内的登记"),
+    Count("visits_received", "已接访", "valid and accepted_at is not null", "有接访人且已接访"),
+)
+VISIT_RATES = (Rate("visit_rate", "接访率", "visits_received", "visits"),)
+
+
+def definitions(population: str) -> tuple[tuple[Count, ...], tuple[Rate, ...], tuple[Days, ...]]:
+    """The counts, rates and durations that are asked of a population."""
+    if population == "visits":
+        return VISIT_COUNTS, VISIT_RATES, ()
+    return COUNTS, RATES, DAYS
+
+
+def percent(numerator: int, denominator: int) -> str | None:
+    """A rate in percent, two decimals, rounded once and half up; None where there is nothing to divide by.
+
+    A rate below 1 never prints as 100.00, nor one above 0 as 0.00 (metrics.md §5).
+    """
+    if denominator == 0:
+        return None
+    hundredths = (numerator * 20_000 + denominator) // (2 * denominator)
+    if hundredths == 10_000 and numerator < denominator:
+        hundredths = 9_999
+    if hundredths == 0 and numerator > 0:
+        hundredths = 1
+    return f"{hundredths // 100}.{hundredths % 100:02d}"
+
+
+def days(seconds: Fraction) -> Decimal:
+    """Seconds as days with one decimal, half up."""
+    tenths = seconds * 10 / 86400
+    return Decimal(int(tenths + Fraction(1, 2))) / 10
+
+
+def percentile(share: Fraction, count: int, ordered: dict[int, int]) -> Fraction:
+    """Linear interpolation between the two neighbours of a percentile, as ``percentile_cont`` does, but exact.
+
+    :param ordered: values by their place in ascending order, from 0; the two neighbours must be among them.
+    """
+    place = share * (count - 1)
+    low = int(place)
+    return ordered[low] + (ordered.get(low + 1, 0) - ordered[low]) * (place - low)

@@ -1,0 +1,108 @@
+"""The canonical ticket: the words every other module speaks.
+
+Names and order follow the metric page of the project (docs/metrics.md). Times are zone-aware, Beijing time, whole seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+BEIJING = ZoneInfo("Asia/Shanghai")
+
+# The four platforms, in the order in which every table prints them, and the register of visits.
+SOURCES = ("provincial", "smart_city", "online_politics", "hotline_12345", "visits")
+SOURCE_LABELS = {
+    "provincial": "省一体化信访平台",
+    "smart_city": "智慧城管平台",
+    "online_politics": "网络问政",
+    "hotline_12345": "12345热线",
+    "visits": "来访登记",
+}
+
+# The order is the order of effect of events that share one instant.
+EVENT_TYPES = (
+    "received",
+    "accepted",
+    "not_accepted",
+    "duplicate",
+    "dispatched",
+    "signed",
+    "returned",
+    "extended",
+    "suspended",
+    "resumed",
+    "urged",
+    "supervised",
+    "first_reply",
+    "handled",
+    "replied",
+    "closed",
+    "reopened",
+    "withdrawn",
+    "rated",
+)
+
+# Why a record goes to quarantine. A record with several faults is named by the first in this order.
+QUARANTINE_RULES = (
+    "missing_field",
+    "unknown_code",
+    "unreadable_time",
+    "future_received",
+    "lost_digits",
+    "unreadable_limit",
+    "duplicate_number",
+)
+
+
+@dataclass(slots=True)
+class Event:
+    """One thing that happened to a ticket, as the platform tells it today.
+
+    ``occurred_at`` is None only where an export file tells a state and no time for it: the warehouse then takes the end of
+    the export date of the oldest file that shows the same content.
+    """
+
+    event_type: str
+    occurred_at: datetime | None
+    unit: str | None = None
+    old_due: datetime | None = None
+    new_due: datetime | None = None
+    satisfaction: str | None = None
+    note: str | None = None
+
+
+@dataclass(slots=True)
+class Ticket:
+    """The content of one landed record: attributes and the whole list of events, free of personal data."""
+
+    source: str
+    source_no: str
+    updated_at: datetime
+    received_at: datetime
+    channel: str | None = None
+    ticket_type: str | None = None
+    urgency: str | None = None
+    category: str | None = None
+    area: str | None = None
+    unit: str | None = None
+    title: str | None = None
+    content: str | None = None
+    address: str | None = None
+    petitioner: str | None = None
+    phone: str | None = None
+    id_number: str | None = None
+    person_key: str | None = None
+    persons: int | None = None
+    repeat: bool = False
+    restricted: bool = False
+    due_at: datetime | None = None
+    due_upper_at: datetime | None = None
+    limit_amount: int | None = None
+    limit_unit: str | None = None
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def ticket_id(self) -> str:
+        return f"{self.source}:{self.source_no}"

@@ -1,0 +1,303 @@
+"""The steps of a night, one function each: land, check, load, refresh, report, verdict.
+
+``dags/petition_nightly.py`` calls them as Airflow tasks; :func:`run` calls them one after the other in this process, which is what
+``petitions run`` does. A lane's failure is its own: it is kept with its cause and the other lanes go on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from petitions import ledger, questions, warehouse
+from petitions.connections import ConnectionMissing
+from petitions.landing import Landing, Manifest
+from petitions.model import BEIJING, SOURCES
+from petitions.questions import moment
+from petitions.settings import Settings, SettingsError
+from petitions.sources import create
+from petitions.sources.base import LaneStopped, Source, Window
+
+log = logging.getLogger("petitions.nightly")
+
+
+class LanesRed(Exception):
+    """Some lane is red; the message has one line per red lane."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """How one lane of a run ended: what it fetched, and ``green``, ``yellow`` or ``red`` with the reasons."""
+
+    source: str
+    fetched: int
+    new: int
+    unchanged: int
+    quarantined: int
+    status: str
+    messages: tuple[str, ...]
+
+
+def run(
+    sources: Sequence[str] = SOURCES, window_from: date | None = None, window_to: date | None = None, refetch: bool = False
+) -> tuple[str, Path | None]:
+    """One window of days (inclusive), all steps in this process.
+
+    :returns: the run id, and the folder of the report (None where it could not be made; the cause is in the log).
+    :raises SettingsError: before anything is fetched, where a setting cannot be used.
+    """
+    settings = Settings.from_environment()
+    ledger.fingerprints(settings)
+    run_id = f"cli__{_now():%Y-%m-%dT%H:%M:%S.%f}"
+    for source in sources:
+        try:
+            batch_id = extract(source, window_from, window_to, run_id, refetch)
+            check(batch_id)
+            load(batch_id, run_id)
+        except LaneStopped as stopped:
+            fail_lane(source, run_id, str(stopped))
+        except Exception as error:
+            fail_lane(source, run_id, _where(error))
+    refresh()
+    return run_id, Path(report(window_from, window_to, run_id))
+
+
+def extract(source: str, window_from: date | None, window_to: date | None, run_id: str, refetch: bool = False) -> str:
+    """Fetch a lane's window and land it unchanged; without a window the lane goes on from where its coverage ends, until now.
+
+    :returns: the batch id. The same run asked again (a retry) gets the batch that is complete, unless ``refetch``.
+    :raises LaneStopped: when the platform cannot be asked; the message says why and what to do.
+    """
+    settings = Settings.from_environment()
+    noted = settings.staging / "runs" / run_id.replace("/", "_") / source
+    if noted.exists() and not refetch:
+        return noted.read_text(encoding="utf-8")
+    from petitions.extract import extract as land
+
+    platform = _platform(source, settings)
+    with _held(settings) as held:
+        window = _window(held, settings, source, window_from, window_to)
+        read_files = frozenset() if refetch or held is None else _read_files(held, source)
+        open_numbers = [] if held is None or not platform.lookup_size else _open_numbers(held, source)
+    manifest = land(
+        platform,
+        window,
+        landing=Landing(settings.landing),
+        open_numbers=open_numbers,
+        read_files=read_files,
+        now=_now(),
+        look_back_days=settings.options.pull.look_back_days,
+    )
+    _note(noted, manifest.batch_id)
+    log.info("%s: landed batch %s", source, manifest.batch_id)
+    return manifest.batch_id
+
+
+def check(batch_id: str) -> dict[str, Any]:
+    """Check and normalise a landed batch into the staging folder.
+
+    :returns: ``numbers``, ``landed`` and ``quarantined``.
+    """
+    from petitions.check import check as examine
+
+    settings = Settings.from_environment()
+    landing = Landing(settings.landing)
+    manifest = landing.batch(batch_id)
+    summary = examine(manifest, landing, settings, _platform(manifest.source, settings))
+    return {name: summary[name] for name in ("batch_id", "numbers", "landed", "quarantined")}
+
+
+def load(batch_id: str, run_id: str) -> dict[str, Any]:
+    """Load a checked batch, and before it any batch of the lane that was landed and never loaded (a run that was killed).
+
+    :returns: the staged ``ticket``, ``event`` and ``quarantine`` counts of the batch.
+    """
+    settings = Settings.from_environment()
+    landing = Landing(settings.landing)
+    manifest = landing.batch(batch_id)
+    with warehouse.writer(settings, publish=False) as held:
+        loaded = {row["batch_id"] for row in held.rows("select batch_id from control.batch")}
+        earlier = [one for one in landing.batches(manifest.source) if one.batch_id not in loaded and one.batch_id != batch_id]
+        for one in earlier:
+            if not (settings.staging / one.batch_id / "summary.json").exists():
+                check(one.batch_id)
+            _load(held, settings, one)
+        counts = _load(held, settings, manifest)
+        _keep_lane(held, run_id, manifest.source, batch_id, None)
+    for one in [*earlier, manifest]:
+        shutil.rmtree(settings.staging / one.batch_id, ignore_errors=True)
+    return {"batch_id": batch_id} | counts
+
+
+def refresh() -> dict[str, int]:
+    """Compute clocks, ledger and marts of the tickets that changed, and publish the warehouse to its readers."""
+    settings = Settings.from_environment()
+    with warehouse.writer(settings) as held:
+        return ledger.refresh(held, settings)
+
+
+def report(window_from: date | None, window_to: date | None, run_id: str) -> str:
+    """Issue the report of the window; without one, of the year so far. Returns its folder."""
+    from petitions.report import issue
+
+    settings = Settings.from_environment()
+    last = window_to or _now().date()
+    first = window_from or last.replace(month=1, day=1)
+    return str(issue(settings, first, last, lanes=lanes(run_id)))
+
+
+def verdict(run_id: str) -> None:
+    """:raises LanesRed: with one line per red lane of the run."""
+    red = [f"{lane.source}: {'; '.join(lane.messages)}" for lane in lanes(run_id) if lane.status == "red"]
+    if red:
+        raise LanesRed("\n".join(red))
+
+
+def fail_lane(source: str, run_id: str, message: str) -> None:
+    """Keep that a lane of a run failed, and why. The message must be free of personal data."""
+    log.error("%s: %s", source, message)
+    settings = Settings.from_environment()
+    with warehouse.writer(settings, publish=False) as held:
+        _keep_lane(held, run_id, source, None, message)
+
+
+def lanes(run_id: str | None = None) -> list[Lane]:
+    """How the lanes of a run ended; of the last run where none is named. In the order of the platforms."""
+    settings = Settings.from_environment()
+    with warehouse.reader(settings) as held:
+        if run_id is None:
+            found = held.rows("select run_id from control.lane_run order by ended_at desc limit 1")
+            run_id = found[0]["run_id"] if found else ""
+        rows = held.rows("select * from control.lane_run where run_id = :run_id", {"run_id": run_id})
+        batches = {row["batch_id"]: row for row in questions.reconciliation(held)}
+    ended = [_lane(row, batches.get(row["batch_id"])) for row in rows]
+    return sorted(ended, key=lambda lane: SOURCES.index(lane.source))
+
+
+def _lane(row: dict[str, Any], batch: dict[str, Any] | None) -> Lane:
+    if batch is None or row["error"]:
+        return Lane(row["source"], 0, 0, 0, 0, "red", (row["error"] or "no batch was loaded",))
+    return Lane(
+        row["source"],
+        batch["landed"],
+        batch["new_versions"],
+        batch["unchanged"],
+        batch["quarantined"],
+        batch["status"],
+        tuple(batch["messages"]),
+    )
+
+
+def _platform(source: str, settings: Settings) -> Source:
+    try:
+        return create(source, _connection(source, settings), settings)
+    except (ConnectionMissing, SettingsError, ValueError) as error:
+        raise LaneStopped(str(error)) from None
+
+
+def _connection(source: str, settings: Settings) -> Any:
+    """The lane's connection; a file lane without one reads the drop folder of the home."""
+    from petitions.connections import Connection, get
+
+    try:
+        return get(f"petitions_{source}")
+    except ConnectionMissing:
+        folder = settings.home / "drop" / source
+        if source in ("online_politics", "visits") and folder.is_dir():
+            return Connection(f"petitions_{source}", "fs", extra={"path": str(folder)})
+        raise
+
+
+@contextmanager
+def _held(settings: Settings) -> Iterator[warehouse.Warehouse | None]:
+    """What is loaded so far; None in a fresh home."""
+    try:
+        session = warehouse.reader(settings)
+        held = session.__enter__()
+    except warehouse.NoWarehouse:
+        yield None
+        return
+    try:
+        yield held
+    finally:
+        session.__exit__(None, None, None)
+
+
+def _window(
+    held: warehouse.Warehouse | None, settings: Settings, source: str, window_from: date | None, window_to: date | None
+) -> Window:
+    end = moment(window_to) if window_to else _now().replace(microsecond=0)
+    if window_from:
+        return Window(moment(window_from, time.min), end)
+    return Window(_covered_until(held, source) or moment(settings.options.first_day, time.min), end)
+
+
+def _covered_until(held: warehouse.Warehouse | None, source: str) -> datetime | None:
+    """The end of the first unbroken stretch of windows that reconciled: what a failed night left out is asked for again."""
+    if held is None:
+        return None
+    green = [row for row in questions.reconciliation(held) if row["source"] == source and row["status"] != "red"]
+    windows = sorted((row["window_from"], min(row["window_to"], row["fetched_at"])) for row in green)
+    until: datetime | None = None
+    for begins, ends in windows:
+        if until is not None and begins > until + timedelta(seconds=1):
+            break
+        until = ends if until is None else max(until, ends)
+    return until
+
+
+def _open_numbers(held: warehouse.Warehouse, source: str) -> list[str]:
+    rows = held.rows(
+        f"""
+        select distinct substr(ticket_id, length(source) + 2) as source_no
+        from core.posting
+        where source = :source and known_to = timestamptz '{warehouse.FOREVER}' and valid_to = timestamptz '{warehouse.FOREVER}'
+          and valid and not closed
+        order by source_no
+        """,
+        {"source": source},
+    )
+    return [row["source_no"] for row in rows]
+
+
+def _read_files(held: warehouse.Warehouse, source: str) -> frozenset[str]:
+    return frozenset(row["sha256"] for row in held.rows("select sha256 from control.batch_file where source = :source", {"source": source}))
+
+
+def _load(held: warehouse.Warehouse, settings: Settings, manifest: Manifest) -> dict[str, int]:
+    staged = settings.staging / manifest.batch_id
+    summary = json.loads((staged / "summary.json").read_text(encoding="utf-8"))
+    return ledger.load(held, manifest, staged, summary)
+
+
+def _keep_lane(held: warehouse.Warehouse, run_id: str, source: str, batch_id: str | None, error: str | None) -> None:
+    with held.transaction():
+        key = {"run_id": run_id, "source": source}
+        held.execute("delete from control.lane_run where run_id = :run_id and source = :source", key)
+        held.insert("control.lane_run", [(run_id, source, batch_id, _now(), error)])
+
+
+def _note(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".tmp")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
+def _where(error: Exception) -> str:
+    """An unexpected error as one line: its kind and place. Its own words stay out, they might quote a record."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "petitions" in frame.filename]
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{place}; this is a fault of the program, report it with this line"
+
+
+def _now() -> datetime:
+    return datetime.now(BEIJING)

@@ -1,0 +1,638 @@
+"""From a raw record to the canonical ticket: text, times, codes, flags and numbers as the platforms write them.
+
+A :class:`Record` reads one raw record by the field map of its source (``config/sources/<source>.toml``) and collects what it cannot
+read instead of raising: a bad record is data, and the suites of ``expectations/`` decide what becomes of it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from petitions import privacy
+from petitions.model import BEIJING, QUARANTINE_RULES, Event, Ticket
+from petitions.settings import SettingsError
+from petitions.sources.base import LaneStopped, Raw, Source
+from petitions.time_limits import Limit, parse_limit
+
+# The content of a ticket beside its events: what makes a version when it changes.
+_CONTENT = (
+    *("source", "source_no", "received_at", "channel", "ticket_type", "urgency", "category", "area", "unit", "title", "content", "address"),
+    *("petitioner", "phone", "id_number", "person_key", "persons", "repeat", "restricted", "due_at", "due_upper_at"),
+    *("limit_amount", "limit_unit"),
+)
+#: A spreadsheet keeps 15 digits of a number.
+EXACT = 10**15
+#: What the map of a source may feed.
+ATTRIBUTES = frozenset({*_CONTENT, "updated_at", "due_or_limit"} - {"source", "person_key"})
+
+
+class FieldMap:
+    """The map of one source, compiled: which platform field feeds which attribute, the code tables, the fields that exist.
+
+    In ``[fields]`` a value is a platform field, or for ``category`` a list of fields from the top level down. ``[constants]`` gives an
+    attribute a fixed value. ``limit_amount`` is a number of the unit in ``limit_unit``, or a limit as text that names its unit itself;
+    ``due_or_limit`` is a field that holds either a time or such a text. In a code table the value "" means that the code says nothing.
+
+    :raises SettingsError: naming the key of the map that cannot be used.
+    """
+
+    def __init__(self, name: str, told: Mapping[str, Any]) -> None:
+        self.name = name
+        self.fields: dict[str, Any] = dict(told.get("fields", {}))
+        self.constants: dict[str, Any] = dict(told.get("constants", {}))
+        self.codes: dict[str, dict[str, str]] = {table: dict(rows) for table, rows in told.get("codes", {}).items()}
+        self.required: tuple[str, ...] = tuple(told.get("required", ()))
+        wrong = (self.fields.keys() | self.constants.keys()) - ATTRIBUTES
+        if wrong:
+            told_wrong, told_right = ", ".join(sorted(wrong)), ", ".join(sorted(ATTRIBUTES))
+            raise SettingsError(f"config/sources/{name}.toml: unknown attribute {told_wrong}; expected one of {told_right}")
+        known = {*self.required, *told.get("known", ())}
+        for value in self.fields.values():
+            known.update([value] if isinstance(value, str) else value)
+        self.known = frozenset(known)
+        self.nested_known = {
+            outer: frozenset(entry.partition(".")[2] for entry in known if entry.startswith(outer + "."))
+            for outer in {entry.partition(".")[0] for entry in known if "." in entry}
+        }
+
+    def table(self, name: str) -> dict[str, str]:
+        try:
+            return self.codes[name]
+        except KeyError:
+            raise LaneStopped(f"config/sources/{self.name}.toml: expected a table [codes.{name}], found none; add it") from None
+
+    def unknown(self, raw: Raw) -> set[str]:
+        """Fields of the record that the map does not know; of nested rows as ``outer.inner``."""
+        found = {str(name) for name in raw.keys() - self.known}
+        for outer, known in self.nested_known.items():
+            found.discard(outer)
+            inner = raw.get(outer)
+            for row in inner if isinstance(inner, list) else [inner]:
+                if isinstance(row, dict) and row.keys() - known:
+                    found.update(f"{outer}.{name}" for name in row.keys() - known)
+        return found
+
+
+class Record:
+    """One raw record, read through the map of its source.
+
+    Readers return None for an empty field. What is there and cannot be read is None too, and a fault: ``faults`` holds
+    ``(rule, what was found where)`` in the order found, shared with nested rows. ``remarks`` are yellow.
+    """
+
+    __slots__ = ("_outer", "export_at", "faults", "map", "raw", "remarks")
+
+    def __init__(
+        self,
+        raw: Raw,
+        field_map: FieldMap | Mapping[str, Any],
+        *,
+        export_at: datetime | None = None,
+    ) -> None:
+        self.raw = raw
+        self.map = field_map if isinstance(field_map, FieldMap) else FieldMap("source", field_map)
+        self.export_at = export_at
+        self.faults: list[tuple[str, str]] = []
+        self.remarks: list[str] = []
+        self._outer = ""
+
+    def table(self, name: str) -> dict[str, str]:
+        """The code table ``[codes.<name>]`` of the map."""
+        return self.map.table(name)
+
+    def fault(self, rule: str, text: str) -> None:
+        """The record cannot be loaded; ``rule`` is one of :data:`petitions.model.QUARANTINE_RULES`, ``text`` says what was found where."""
+        if rule not in QUARANTINE_RULES:
+            raise ValueError(f"expected a rule of {', '.join(QUARANTINE_RULES)}, found {rule!r}")
+        self.faults.append((rule, self._outer + text))
+
+    def remark(self, text: str) -> None:
+        """A yellow remark. Equal remarks are counted and reported once per batch: no numbers, names or values in it."""
+        self.remarks.append(text)
+
+    def text(self, name: str) -> str | None:
+        value = self.raw.get(name)
+        if value is None or value == "":
+            return None
+        return clean(value) if value.__class__ is str else _plain(value)
+
+    def number(self, name: str) -> str | None:
+        """A ticket number. One that a spreadsheet turned into a number has lost digits from 10^15 on (fault ``lost_digits``)."""
+        value = self.raw.get(name)
+        told = self.text(name)
+        if told is None:
+            return None
+        if isinstance(value, float) or (isinstance(value, int) and self.export_at is not None):
+            lost = not (float(value).is_integer() and 0 <= value < EXACT)
+        else:
+            lost = bool(_SCIENTIFIC.fullmatch(told))
+        if lost:
+            self.fault("lost_digits", f"{name} = {told}")
+            return None
+        return told
+
+    def time(self, name: str) -> datetime | None:
+        """Beijing time, whole seconds; a date alone is its midnight."""
+        value = self.raw.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            return _read_time(value)[0]
+        except ValueError:
+            self._unreadable(name)
+            return None
+
+    def due(self, name: str) -> datetime | None:
+        """Beijing time; a date alone is 23:59:59 of that day."""
+        value = self.raw.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            return _end_of_day(*_read_time(value))
+        except ValueError:
+            self._unreadable(name)
+            return None
+
+    def code(self, table: str, name: str) -> str | None:
+        """The canonical value of a code; one that the table does not hold is a fault, never a guess."""
+        told = self.text(name)
+        if told is None:
+            return None
+        rows = self.map.table(table)
+        if told in rows:
+            return rows[told] or None
+        if told in _FLAGS and (digit := str(int(_FLAGS[told]))) in rows and isinstance(self.raw[name], bool):
+            return rows[digit] or None
+        self.fault("unknown_code", f"{name} = {_excerpt(told)}, not in [codes.{table}]")
+        return None
+
+    def flag(self, name: str) -> bool:
+        """0/1, true/false, 是/否; empty is false."""
+        value = self.raw.get(name)
+        if value is None or value is False or value == 0:
+            return False
+        if value is True or value == 1:
+            return True
+        told = self.text(name)
+        if told is None:
+            return False
+        found = _FLAGS.get(told.lower())
+        if found is None:
+            self.fault("unknown_code", f"{name} = {_excerpt(told)}, neither yes nor no")
+        return bool(found)
+
+    def whole(self, name: str) -> int | None:
+        """A whole number such as a count of persons; anything else is None and a remark."""
+        told = self.text(name)
+        found = _WHOLE.fullmatch(told) if told else None
+        if told and not found:
+            self.remark(f"{self._outer}{name} is no whole number: left empty")
+        return int(found[1]) if found else None
+
+    def limit(self, name: str) -> Limit | None:
+        """A time limit written as text, such as ``5工作日``."""
+        told = self.text(name)
+        if told is None:
+            return None
+        try:
+            return parse_limit(told)
+        except ValueError:
+            self.fault("unreadable_limit", f"{name} = {_excerpt(told)}")
+            return None
+
+    def rows(self, name: str) -> list[Record]:
+        """The records of a nested list; their faults and remarks are this record's."""
+        value = self.raw.get(name)
+        if not value or (isinstance(value, str) and not value.strip()):
+            return []
+        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+            self.fault("missing_field", f"{name}: expected a list of records, found another type")
+            return []
+        return [self._nested(name, row) for row in value]
+
+    def row(self, name: str) -> Record | None:
+        """A nested record."""
+        value = self.raw.get(name)
+        if not value or (isinstance(value, str) and not value.strip()):
+            return None
+        if not isinstance(value, dict):
+            self.fault("missing_field", f"{name}: expected a record, found another type")
+            return None
+        return self._nested(name, value)
+
+    def _nested(self, name: str, raw: Raw) -> Record:
+        inner = Record.__new__(Record)
+        inner.raw, inner.map, inner.export_at = raw, self.map, self.export_at
+        inner.faults, inner.remarks, inner._outer = self.faults, self.remarks, f"{self._outer}{name}."
+        return inner
+
+    def _unreadable(self, name: str) -> None:
+        told = self.text(name)  # a field of blanks is empty, not unreadable
+        if told is not None:
+            self.fault("unreadable_time", f"{name} = {_excerpt(told)}")
+
+
+@dataclass(slots=True)
+class Normalised:
+    """What one raw record came to. ``ticket`` and ``content_id`` are None where there are faults; then ``record_id`` names the record."""
+
+    source_no: str | None
+    updated_at: datetime | None
+    update_key: str
+    export_at: datetime | None
+    ticket: Ticket | None
+    content_id: str | None
+    record_id: str
+    out_of_order: bool = False
+    received_at: datetime | None = None
+    names: tuple[str, ...] = ()
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+
+    @property
+    def content(self) -> str:
+        """What tells two records of one number apart: the canonical content, or the raw one where it cannot be read."""
+        return self.content_id or self.record_id
+
+
+class Normaliser:
+    """Turns the raw records of one source into tickets. ``key`` is the secret of the person key."""
+
+    def __init__(self, source: Source, field_map: FieldMap | Mapping[str, Any], key: bytes) -> None:
+        self.source = source
+        self.map = field_map if isinstance(field_map, FieldMap) else FieldMap(source.name, field_map)
+        self.key = key
+        self._updated = self.map.fields.get("updated_at")
+
+    def __call__(self, raw: Raw, *, export_at: datetime | None = None, file: str = "") -> Normalised:
+        """The canonical form of ``raw``; ``export_at`` and ``file`` are given for records of export files."""
+        return self.read(self.record(raw, export_at=export_at), file=file)
+
+    def record(self, raw: Raw, *, export_at: datetime | None = None) -> Record:
+        return Record(raw, self.map, export_at=export_at)
+
+    def read(self, record: Record, *, file: str = "") -> Normalised:
+        """As calling, for a record already at hand; its faults and remarks become the result's."""
+        for name in self.map.required:
+            if record.text(name) is None:
+                record.fault("missing_field", f"{name} is empty")
+        found = Normalised(
+            source_no=self._text(record, "source_no"),
+            updated_at=record.export_at or self._time(record, "updated_at"),
+            update_key=file if record.export_at else "",
+            export_at=record.export_at,
+            ticket=None,
+            content_id=None,
+            record_id="",
+            received_at=self._time(record, "received_at"),
+            faults=record.faults,
+            remarks=record.remarks,
+            unknown=self.map.unknown(record.raw),
+        )
+        events = list(self.source.events(record))
+        ticket = self._ticket(record, found, events)
+        found.names = privacy.names_in(ticket.petitioner)
+        self._settle(record, found, ticket)
+        return found
+
+    def record_id(self, raw: Raw) -> str:
+        """32 hex digits that name a bad record wherever it comes again: its source and raw content without the platform update time."""
+        told = {str(name): value for name, value in raw.items() if name != self._updated}
+        return sha256(f"{self.source.name}\n{_CANONICAL(told)}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    def _settle(self, record: Record, found: Normalised, ticket: Ticket) -> None:
+        """Good: masked and named by its content. Bad: named by the raw record."""
+        missing = self._missing(record, ticket) if not record.faults else None
+        if missing:
+            record.fault("missing_field", missing)
+        if record.faults:
+            found.record_id = self.record_id(record.raw)
+            return
+        found.out_of_order = any(event.occurred_at is not None and event.occurred_at < ticket.received_at for event in ticket.events)
+        _mask(ticket, found.names, self.key)
+        found.ticket, found.content_id = ticket, content_id(ticket)
+
+    def _missing(self, record: Record, ticket: Ticket) -> str | None:
+        """What a ticket cannot do without, where the map forgot to require it; and an event of an interface without its time."""
+        for name in ("source_no", "updated_at", "received_at"):
+            if getattr(ticket, name) is None:
+                return f"{self.map.fields.get(name, name)} is empty"
+        if sum(event.event_type == "received" for event in ticket.events) != 1:
+            raise LaneStopped(
+                f"{self.source.name}: expected one event received per record, found none or several; correct events() of the source"
+            )
+        if record.export_at is not None:
+            return None
+        undated = next((event.event_type for event in ticket.events if event.occurred_at is None), None)
+        return f"the event {undated} has no time" if undated else None
+
+    def _ticket(self, record: Record, found: Normalised, events: list[Event]) -> Ticket:
+        limit_amount, limit_unit, due_at = self._limit(record)
+        return Ticket(
+            source=self.source.name,
+            # None only on the way to quarantine.
+            source_no=found.source_no,  # type: ignore[arg-type]
+            updated_at=found.updated_at,  # type: ignore[arg-type]
+            received_at=found.received_at,  # type: ignore[arg-type]
+            channel=self._coded(record, "channel"),
+            ticket_type=self._coded(record, "ticket_type"),
+            urgency=self._coded(record, "urgency"),
+            category=self._category(record),
+            area=self._text(record, "area"),
+            unit=self._text(record, "unit"),
+            title=self._text(record, "title"),
+            content=self._text(record, "content"),
+            address=self._text(record, "address"),
+            petitioner=self._text(record, "petitioner"),
+            phone=self._text(record, "phone"),
+            id_number=self._text(record, "id_number"),
+            persons=self._whole(record, "persons"),
+            repeat=self._flag(record, "repeat"),
+            restricted=self._flag(record, "restricted"),
+            due_at=due_at,
+            due_upper_at=self._due(record, "due_upper_at"),
+            limit_amount=limit_amount,
+            limit_unit=limit_unit,
+            events=events,
+        )
+
+    def _text(self, record: Record, attribute: str) -> str | None:
+        name = self.map.fields.get(attribute)
+        if name is None:
+            return self.map.constants.get(attribute)
+        return record.number(name) if attribute == "source_no" else record.text(name)
+
+    def _time(self, record: Record, attribute: str) -> datetime | None:
+        name = self.map.fields.get(attribute)
+        return record.time(name) if name else None
+
+    def _due(self, record: Record, attribute: str) -> datetime | None:
+        name = self.map.fields.get(attribute)
+        return record.due(name) if name else None
+
+    def _whole(self, record: Record, attribute: str) -> int | None:
+        name = self.map.fields.get(attribute)
+        return record.whole(name) if name else None
+
+    def _flag(self, record: Record, attribute: str) -> bool:
+        name = self.map.fields.get(attribute)
+        return record.flag(name) if name else bool(self.map.constants.get(attribute, False))
+
+    def _coded(self, record: Record, attribute: str) -> str | None:
+        """By the code table of that name where the map has one, else the name as sent."""
+        name = self.map.fields.get(attribute)
+        if name is None or attribute not in self.map.codes:
+            return self._text(record, attribute)
+        return record.code(attribute, name)
+
+    def _category(self, record: Record) -> str | None:
+        told = self.map.fields.get("category")
+        if told is None:
+            return self.map.constants.get("category")
+        levels: list[str] = []
+        for name in [told] if isinstance(told, str) else told:
+            value = record.raw.get(name)
+            if isinstance(value, list):
+                levels.extend(_plain(part) or "" for part in value)
+            else:
+                levels.extend((record.text(name) or "").split("/"))
+        return "/".join(level.strip() for level in levels if level.strip()) or None
+
+    def _limit(self, record: Record) -> tuple[int | None, str | None, datetime | None]:
+        """Amount and unit of the limit told, and the due told."""
+        due_at = self._due(record, "due_at")
+        told: Limit | None = None
+        if name := self.map.fields.get("due_or_limit"):
+            try:
+                due_at = _end_of_day(*_read_time(record.raw.get(name)))
+            except ValueError:
+                told = record.limit(name)
+        elif name := self.map.fields.get("limit_amount"):
+            told = self._amount(record, name, due_told=due_at is not None)
+        return (told.amount, told.unit, due_at) if told else (None, None, due_at)
+
+    def _amount(self, record: Record, name: str, *, due_told: bool) -> Limit | None:
+        """A number needs its unit; half a limit beside a due that stands is none, without one it is a fault."""
+        told, unit = record.text(name), self._coded(record, "limit_unit")
+        if told is None:
+            return None
+        number = _WHOLE.fullmatch(told)
+        if number and unit and int(number[1]):
+            return Limit(int(number[1]), unit)
+        if not _NUMBER.fullmatch(told):
+            return record.limit(name)
+        if not due_told:
+            wrong = "no whole number from 1" if unit else "its unit is empty"
+            record.fault("unreadable_limit", f"{name} = {_excerpt(told)}, {wrong}")
+        return None
+
+
+def normalise(
+    source: Source,
+    raw: Raw,
+    *,
+    export_at: datetime | None = None,
+    file: str = "",
+    field_map: FieldMap | Mapping[str, Any] | None = None,
+    key: bytes | None = None,
+) -> Normalised:
+    """One record by itself, with the map and the key of the source's home; for many, make one :class:`Normaliser`."""
+    told = source.settings.source_maps[source.name] if field_map is None else field_map
+    secret = privacy.load_key(source.settings.secrets) if key is None else key
+    return Normaliser(source, told, secret)(raw, export_at=export_at, file=file)
+
+
+def content_id(ticket: Ticket) -> str:
+    """32 hex digits: SHA-256 over canonical JSON of attributes and events. The platform's update time is no content."""
+    told: dict[str, Any] = {name: value for name in _CONTENT if (value := getattr(ticket, name)) is not None and value is not False}
+    for name in ("received_at", "due_at", "due_upper_at"):
+        if name in told:
+            told[name] = _stamp(told[name])
+    told["events"] = [
+        [one.event_type, _stamp(one.occurred_at), one.unit, _stamp(one.old_due), _stamp(one.new_due), one.satisfaction, one.note]
+        for one in ticket.events
+    ]
+    return sha256(_CANONICAL(told).encode()).hexdigest()[:32]
+
+
+def clean(text: str) -> str | None:
+    """Text as people wrote it: without BOM, ``_x000D_``, tags, entities, padding and control characters, digits half-width."""
+    if not (text.isascii() and text.isalnum()) and _DIRTY.search(text):
+        text = _cleaned(text)
+    return text or None
+
+
+# --- text ---------------------------------------------------------------------------------------------------------------
+
+# Most texts need none of this; one look tells.
+_DIRTY = re.compile(
+    r"[\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\uff10-\uff19\ud800-\udfff\ufffe\uffff<&]"
+    r"|_x[0-9A-Fa-f]{4}_|^ | $|  "
+)
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
+_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_BREAK = re.compile(r"<\s*(?:br|/p|/div|/li|/tr|/h[1-6])\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:]*(?:\s[^<>]*)?/?>")
+_INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]")
+_LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_BLANKS = re.compile(r"[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+_LINES = re.compile(r" ?\n[ \n]*")
+
+
+def _cleaned(text: str) -> str:
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    for _ in range(3):  # some exports escape twice
+        if "&" not in text or (plain := html.unescape(text)) == text:
+            break
+        text = plain
+    if "<" in text:
+        text = _TAG.sub("", _BREAK.sub("\n", _UNSEEN.sub("", text)))
+    text = _LINE_END.sub("\n", _INVISIBLE.sub("", text)).translate(_DIGITS)
+    return _LINES.sub("\n", _BLANKS.sub(" ", text)).strip()
+
+
+def _plain(value: Any) -> str | None:
+    """A value that may have come as something else than text."""
+    if value is None:
+        return None
+    if value.__class__ is int:
+        return str(value)
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(value)
+    if isinstance(value, list | tuple):
+        return "、".join(part for item in value if (part := _plain(item))) or None
+    if isinstance(value, dict):
+        return clean(_CANONICAL(value)) if value else None
+    told = str(value)
+    return None if told == "NaT" else clean(told)
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+_SCIENTIFIC = re.compile(r"[+-]?(?:\d(?:\.\d*)?[eE][+-]?\d{1,3}|\d+(?:\.\d*[eE][+-]?|[eE]\+)\d{1,3})")
+_WHOLE = re.compile(r"\s*(\d{1,9})(?:\.0+)?\s*(?:人|名)?\s*")
+_FLAGS = {"0": False, "1": True, "false": False, "true": True, "否": False, "是": True, "0.0": False, "1.0": True}
+
+# --- times --------------------------------------------------------------------------------------------------------------
+
+_TIME = re.compile(
+    r"(\d{4})(?:-(\d{1,2})-|/(\d{1,2})/|\.(\d{1,2})\.|年(\d{1,2})月)(\d{1,2})日?"
+    r"(?:(?:T|\s)\s*(\d{1,2})[:时](\d{1,2})(?:[:分](?:(\d{1,2})(?:[.,]\d+)?秒?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_WIDE = str.maketrans("：／－．", ":/-.")
+_EXCEL_ZERO = datetime(1899, 12, 30)
+# Serial numbers of the years 1954 to 2119; a number below is a small number by mistake, not a day.
+_SERIALS = (20000, 80000)
+# Epoch milliseconds of the years 1973 to 2286; seconds are below and are not guessed at.
+_MILLISECONDS = (10**11, 10**13)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEARS = range(1900, 3000)
+
+
+def _read_time(value: Any) -> tuple[datetime, bool]:
+    """The time, and whether it was a date alone.
+
+    :raises ValueError: where the value is none of the forms of docs/sources.md.
+    """
+    if value.__class__ is str:
+        # The form that nearly every record has, without the cost of a pattern.
+        if len(value) == 19 and value[4] == "-" and value[10] == " " and value[13] == ":" and value.isascii():
+            return _zoned(datetime.fromisoformat(value)), False
+        return _read_text_time(value)
+    if isinstance(value, bool) or value is None:
+        raise ValueError
+    if isinstance(value, int | float):
+        return _read_number_time(value)
+    if isinstance(value, datetime):
+        if value != value:  # NaT of pandas
+            raise ValueError
+        # A spreadsheet stores a day as its midnight: a cell at midnight is a date alone.
+        return _zoned(value), value.tzinfo is None and not (value.hour or value.minute or value.second)
+    if isinstance(value, date):
+        return _zoned(datetime(value.year, value.month, value.day)), True
+    raise ValueError
+
+
+def _read_text_time(text: str) -> tuple[datetime, bool]:
+    told = (clean(text) or "").translate(_WIDE)
+    found = _TIME.fullmatch(told)
+    if not found:
+        if _NUMBER.fullmatch(told):
+            return _read_number_time(float(told) if "." in told else int(told))
+        raise ValueError
+    year, *months, day, hour, minute, second, zone = found.groups()
+    month = next(part for part in months if part)
+    naive = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
+    return _zoned(naive.replace(tzinfo=_offset(zone)) if zone else naive), hour is None
+
+
+def _read_number_time(value: float) -> tuple[datetime, bool]:
+    if _MILLISECONDS[0] <= value < _MILLISECONDS[1]:
+        return (_EPOCH + timedelta(seconds=int(value) // 1000)).astimezone(BEIJING), False
+    if _SERIALS[0] <= value < _SERIALS[1]:
+        # A serial is a fraction of a day: 9:05:03 may be stored a hair below; to the millisecond first, then cut.
+        return _zoned(_EXCEL_ZERO + timedelta(milliseconds=round(value * 86_400_000))), float(value).is_integer()
+    raise ValueError
+
+
+def _zoned(told: datetime) -> datetime:
+    if told.year not in _YEARS:
+        raise ValueError
+    if told.tzinfo is not None:
+        told = told.astimezone(BEIJING)
+    return datetime(told.year, told.month, told.day, told.hour, told.minute, told.second, tzinfo=BEIJING)
+
+
+@lru_cache(maxsize=64)
+def _offset(zone: str) -> timezone:
+    if zone in "zZ":
+        return UTC
+    hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
+    return timezone((1 if zone[0] == "+" else -1) * timedelta(hours=hours, minutes=minutes))
+
+
+def _end_of_day(told: datetime, date_alone: bool) -> datetime:
+    return told.replace(hour=23, minute=59, second=59) if date_alone else told
+
+
+# --- content and masks --------------------------------------------------------------------------------------------------
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
+
+
+def _stamp(told: datetime | None) -> int | None:
+    return None if told is None else int(told.timestamp())
+
+
+def _mask(ticket: Ticket, names: tuple[str, ...], key: bytes) -> None:
+    ticket.person_key = privacy.person_key(key, ticket.phone, ticket.id_number)
+    ticket.title = privacy.mask_text(ticket.title, names)
+    ticket.content = privacy.mask_text(ticket.content, names)
+    ticket.address = privacy.mask_text(ticket.address, names)
+    for event in ticket.events:
+        if event.note:
+            event.note = privacy.mask_text(event.note, names)
+    ticket.petitioner = privacy.mask_name(ticket.petitioner)
+    ticket.phone = privacy.mask_phone(ticket.phone)
+    ticket.id_number = privacy.mask_id_number(ticket.id_number)

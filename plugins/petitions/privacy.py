@@ -1,0 +1,206 @@
+"""Personal data, masked on the way in: names keep the surname, phones 138****0001, id numbers the first 6 and last 4.
+
+The same person is recognised by one keyed hash of the phone or id number. The key is a secret of the home; it never enters the
+warehouse, and without it nobody can try out all phone numbers against the hashes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+KEY_BYTES = 32
+
+
+@lru_cache(maxsize=1024)
+def mask_name(text: str | None) -> str | None:
+    """``李小明`` → ``李**``, ``欧阳小明`` → ``欧阳**``; several names in one field one by one. What names nobody (匿名) stays."""
+    if not text:
+        return None
+    return _NAME.sub(_masked_name, _closed_up(text))
+
+
+def mask_phone(text: str | None) -> str | None:
+    """``13800000001`` → ``138****0001``; whatever else stands in a phone field does not leave it."""
+    if not text:
+        return None
+    masked = _masked_numbers(text)
+    if masked != text:
+        return _UNMASKED_REST.sub("**", masked)
+    return _ends(text, 3, 4) if len(text) >= 11 else "****"
+
+
+def mask_id_number(text: str | None) -> str | None:
+    """``441322199001011234`` → ``441322********1234``; other documents keep their first and last two characters."""
+    if not text:
+        return None
+    plain = re.sub(r"[\s-]", "", text)
+    if len(plain) in (15, 18):
+        return _ends(plain, 6, 4)
+    return _ends(plain, 2, 2) if len(plain) > 6 else "****"
+
+
+def mask_text(text: str | None, names: Iterable[str] = ()) -> str | None:
+    """Free text with mobile and landline numbers, id numbers, e-mail addresses and the given names masked."""
+    if not text:
+        return None
+    for name in names:
+        if name in text:
+            text = text.replace(name, mask_name(name) or "")
+    return _masked_numbers(text)
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """The names a petitioner field holds that are worth looking for in the record's free text, longest first.
+
+    A single character or a short nickname is none: replacing it would spoil the text.
+    """
+    if not text or text in NOBODY:
+        return ()
+    parts = {*_NAME_BREAK.split(_closed_up(text)), *([text] if _SPREAD.fullmatch(text) else [])}
+    found = {part for part in parts if part not in NOBODY and "*" not in part and (len(part) >= 4 or _CHINESE_NAME.search(part))}
+    return tuple(sorted(found, key=lambda part: (-len(part), part)))
+
+
+def person_key(key: bytes, phone: str | None, id_number: str | None) -> str | None:
+    """HMAC-SHA256 of the normalised phone, else of the id number, as 64 hex digits; None where there is neither.
+
+    The phone goes first because every platform asks for it: one person has one key on all of them.
+    """
+    told = normal_phone(phone) or _normal_id(id_number)
+    return hmac.new(key, told.encode(), hashlib.sha256).hexdigest() if told else None
+
+
+def normal_phone(text: str | None) -> str | None:
+    """Digits only, without the country code: the first mobile number in the text, else the whole as a landline."""
+    if not text:
+        return None
+    if len(text) == 11 and text.isdecimal():
+        return text
+    mobile = _MOBILE.search(text)
+    if mobile:
+        return _NO_DIGIT.sub("", mobile.group())[-11:]
+    digits = _NO_DIGIT.sub("", text)
+    return digits if 7 <= len(digits) <= 16 else None
+
+
+def load_key(folder: Path) -> bytes:
+    """The key of a home, ``<folder>/person_key``; made on first use, readable by the service alone.
+
+    Several lanes may start at once on a fresh home: the file appears whole under its name or not at all, and the first one wins.
+
+    :raises ValueError: where the file is there and holds no key.
+    """
+    path = folder / "person_key"
+    if not path.exists():
+        _create_key(path)
+    told = path.read_text(encoding="ascii").strip()
+    if not re.fullmatch(r"[0-9a-f]{32,}", told):
+        raise ValueError(f"{path}: expected a key of at least 32 hex digits, found {len(told)} characters; restore it from the backup")
+    return bytes.fromhex(told)
+
+
+# --- the key file -------------------------------------------------------------------------------------------------------
+
+
+def _create_key(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(aside, path)  # fails where another lane was first; a rename would overwrite its key
+    aside.unlink()
+
+
+# --- names --------------------------------------------------------------------------------------------------------------
+
+# Words that stand in a name field and name nobody.
+NOBODY = frozenset(
+    "匿名|匿名网友|匿名用户|网友|群众|市民|热心市民|居民|村民|业主|游客|用户|无|不详|无名氏|本人|先生|女士".split("|")  # noqa: SIM905
+)
+_COMPOUND = (
+    "欧阳|太史|端木|上官|司马|东方|独孤|南宫|万俟|闻人|夏侯|诸葛|尉迟|公羊|赫连|澹台|皇甫|宗政|濮阳|公冶|太叔|申屠|公孙|慕容|仲孙|钟离|长孙"
+    "|宇文|司徒|鲜于|司空|闾丘|子车|亓官|司寇|巫马|公西|颛孙|壤驷|公良|漆雕|乐正|宰父|谷梁|拓跋|夹谷|轩辕|令狐|段干|百里|呼延|东郭|南门|羊舌"
+    "|微生|梁丘|左丘|东门|西门|第五"
+)
+_BREAK = r"\s、,，;；/|()（）"
+_NAME_BREAK = re.compile(rf"[{_BREAK}]+")
+# A name that is masked already comes out as it went in.
+_NAME = re.compile(rf"(?P<kept>(?:{_COMPOUND})(?=[^{_BREAK}])|[^{_BREAK}])[^{_BREAK}]*")
+_CHINESE_NAME = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff] ?[\u3400-\u9fff\U00020000-\U0003ffff]")
+# Registers set short names wide: 李 四.
+_SPREAD = re.compile(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,3}")
+
+
+def _closed_up(text: str) -> str:
+    return text.replace(" ", "") if _SPREAD.fullmatch(text) else text
+
+
+def _masked_name(found: re.Match[str]) -> str:
+    return found.group() if found.group() in NOBODY else found["kept"] + "**"
+
+
+# --- numbers and addresses ----------------------------------------------------------------------------------------------
+
+# A number is only taken where no further digit touches it: ticket numbers are longer runs and stay whole.
+_ID_18 = r"(?<!\d)\d{6}[ -]?\d{4}[ -]?\d{4}[ -]?\d{3}[\dXxＸｘ](?!\d)"
+_ID_15 = r"(?<!\d)[1-9]\d{5}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}(?!\d)"
+_MOBILE_NUMBER = r"(?<!\d)(?:(?:\+|00)?86[ -]?|0)?1(?:[3-9]\d[ -]?\d{4}[ -]?\d{4}|\d{10})(?!\d)"
+_LANDLINE = r"(?<!\d)[(（]?0\d{2,3}[)）]?[ \-－—–]{0,2}\d{7,8}(?:[-转]\d{1,6})?(?!\d)"
+# Without an area code seven digits may be anything; a word before them says that they are a telephone number.
+_LOCAL = re.compile(r"[2-8]\d{2,3}[ -]?\d{4}")
+_LOCAL_WORD = re.compile(r"(?:电话|座机|固话|手机|号码|致电|拨打|联系|[Tt][Ee][Ll])[^\d\n]{0,6}$")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
+
+_NO_DIGIT = re.compile(r"\D")
+_MOBILE = re.compile(_MOBILE_NUMBER)
+_NUMBERS = re.compile(rf"(?P<id>{_ID_18}|{_ID_15})|(?P<mobile>{_MOBILE_NUMBER})|(?P<landline>{_LANDLINE})")
+# Digits and what may stand between them: the only places where the patterns above need to look.
+_RUN = re.compile(r"[+(（]?\d[\d() \-－—–（）转+]{5,}[\dXxＸｘ]")
+# In a phone field, what is left beside the masked number: a name, a further number.
+_UNMASKED_REST = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|(?<!\*)\d{5,}")
+
+
+def _masked_numbers(text: str) -> str:
+    if "@" in text:
+        text = _EMAIL.sub(lambda found: f"{found.group()[0]}***@{found[1]}", text)
+    return _RUN.sub(_masked_run, text)
+
+
+def _masked_run(found: re.Match[str]) -> str:
+    run = found.group()
+    masked = _NUMBERS.sub(_masked_number, run)
+    if masked == run and _LOCAL.fullmatch(run) and _LOCAL_WORD.search(found.string[max(found.start() - 12, 0) : found.start()]):
+        return f"****{run[-2:]}"
+    return masked
+
+
+def _masked_number(found: re.Match[str]) -> str:
+    text, kind = found.group(), found.lastgroup
+    if kind == "id":
+        return _ends(text.replace(" ", "").replace("-", ""), 6, 4)
+    digits = _NO_DIGIT.sub("", text)
+    if kind == "mobile":
+        return f"{digits[-11:-8]}****{digits[-4:]}"
+    area = 3 if digits[1] in "12" else 4  # 010, 02x: three digits
+    return f"{digits[:area]}****{digits[-2:]}"
+
+
+def _ends(text: str, first: int, last: int) -> str:
+    return text[:first] + "*" * max(len(text) - first - last, 4) + text[-last:]
+
+
+def _normal_id(text: str | None) -> str | None:
+    plain = re.sub(r"[^0-9A-Za-z]", "", text or "").upper()
+    return plain if len(plain) >= 6 else None

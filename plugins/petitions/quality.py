@@ -1,0 +1,205 @@
+"""The checks of ``expectations/``, run on every batch with Great Expectations: red ones send a record to quarantine, yellow ones tell.
+
+Each expectation's ``meta`` says what it means here:
+
+``rule``      the quarantine rule, one of :data:`petitions.model.QUARANTINE_RULES`, or null
+``level``     ``red`` (the record does not load) or ``yellow`` (a message for the batch; everything loads)
+``sentence``  what to tell people; in a yellow one ``{count}``, ``{total}`` and ``{percent}`` stand for figures
+``scope``     ``batch`` where the check needs the whole batch at once; left out, it runs chunk by chunk
+``at_least``  a yellow share is only judged from so many records on
+
+Great Expectations takes seconds to import: it is imported where a batch is checked and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from petitions.model import QUARANTINE_RULES
+from petitions.privacy import mask_text
+from petitions.settings import CHECKOUT
+from petitions.sources.base import LaneStopped
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from great_expectations.data_context import AbstractDataContext
+    from great_expectations.expectations.expectation import Expectation
+
+TICKET_SUITE = "ticket"
+#: The column that names a row in the frames that are checked.
+ROW = "row"
+_RANK = {rule: rank for rank, rule in enumerate(QUARANTINE_RULES)}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a row does not load: the first rule in the order of :data:`petitions.model.QUARANTINE_RULES` that it fails."""
+
+    rule: str
+    sentence: str
+
+
+@dataclass
+class _Tally:
+    """A yellow expectation over all chunks."""
+
+    checked: int = 0
+    unexpected: int = 0
+    failed_chunks: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.unexpected / self.checked if self.checked else 0.0
+
+
+@dataclass
+class Suite:
+    """One suite at work on one batch: that of a source, on the platform's own fields, or that of the canonical ticket.
+
+    :raises LaneStopped: where the suite is missing, a ``meta`` is wrong, or an expectation could not run. That is an error of ours,
+        never bad data.
+    """
+
+    name: str
+    root: Path = CHECKOUT
+    tallies: dict[int, _Tally] = field(default_factory=dict)
+
+    @cached_property
+    def expectations(self) -> dict[int, Expectation]:
+        """By a number within the suite."""
+        found = dict(enumerate(self._stored()))
+        for number, expectation in found.items():
+            self._see_meta(expectation)
+            # Results come back in another order; an expectation with an id could not join the suite of one run.
+            expectation.id, expectation.meta = None, _meta(expectation) | {"number": number}
+        return found
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Every column that an expectation looks at."""
+        return frozenset(column for expectation in self.expectations.values() for column in _columns(expectation.configuration.kwargs))
+
+    def refuse(self, frame: pd.DataFrame) -> dict[int, Refusal]:
+        """Check one chunk: row → why it does not load. What the yellow expectations find is added up for :meth:`messages`."""
+        return self._run(frame, [item for item in self.expectations.values() if _meta(item).get("scope") != "batch"])
+
+    def refuse_in_batch(self, frame: pd.DataFrame) -> dict[int, Refusal]:
+        """The checks that need the whole batch at once, on its narrow frame."""
+        return self._run(frame, [item for item in self.expectations.values() if _meta(item).get("scope") == "batch"])
+
+    def messages(self) -> list[str]:
+        """What the yellow expectations say about the batch as a whole."""
+        return [told for number, item in self.expectations.items() if (told := self._told(item, self.tallies.get(number)))]
+
+    # --- Great Expectations -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _context(self) -> AbstractDataContext:
+        os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+        import great_expectations as gx
+
+        return gx.get_context(mode="file", context_root_dir=self.root / "gx")
+
+    def _stored(self) -> list[Expectation]:
+        context = self._context
+        from great_expectations.exceptions import GreatExpectationsError
+
+        try:
+            found = list(context.suites.get(self.name).expectations)
+            told = len(json.loads(self._path.read_text(encoding="utf-8"))["expectations"])
+        except (GreatExpectationsError, OSError, ValueError, KeyError, TypeError) as error:
+            raise LaneStopped(
+                f"expected a suite in {self._path}, found none that can be read ({type(error).__name__}); restore or correct it"
+            ) from None
+        if len(found) != told:  # Great Expectations leaves out what it does not know, and only logs it
+            raise LaneStopped(f"{self._path}: expected {told} expectations, found {told - len(found)} unusable (see the log); correct them")
+        return found
+
+    @property
+    def _path(self) -> Path:
+        return self.root / "expectations" / f"{self.name}.json"
+
+    def _run(self, frame: pd.DataFrame, expectations: list[Expectation]) -> dict[int, Refusal]:
+        if frame.empty or not expectations:
+            return {}
+        from great_expectations.core import ExpectationSuite
+
+        asset = self._context.data_sources.add_or_update_pandas("batch").add_dataframe_asset("frame")
+        batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+        asked = {"result_format": "COMPLETE", "unexpected_index_column_names": [ROW], "return_unexpected_index_query": False}
+        outcome = batch.validate(ExpectationSuite(name=self.name, expectations=expectations), result_format=asked)
+        refusals: dict[int, Refusal] = {}
+        for result in outcome.results:
+            config = result.expectation_config
+            self._see_ran(config, result.exception_info)
+            if config.meta["level"] == "yellow":
+                self._add_up(config.meta["number"], result)
+            elif not result.success:
+                refusal = Refusal(config.meta["rule"], config.meta["sentence"])
+                add(refusals, dict.fromkeys(self._failing_rows(config, result.result), refusal))
+        return refusals
+
+    def _add_up(self, number: int, result: Any) -> None:
+        tally, told = self.tallies.setdefault(number, _Tally()), result.result
+        tally.checked += told.get("element_count", 0) - (told.get("missing_count") or 0)
+        tally.unexpected += told.get("unexpected_count", 0)
+        tally.failed_chunks += not result.success
+
+    def _told(self, expectation: Expectation, tally: _Tally | None) -> str | None:
+        meta, mostly = _meta(expectation), float(expectation.configuration.kwargs.get("mostly", 1.0))
+        if tally is None or tally.checked < meta.get("at_least", 1) or not tally.failed_chunks:
+            return None
+        if tally.unexpected and 1 - tally.share >= mostly:
+            return None  # a chunk was out of bounds, the batch is not
+        return str(meta["sentence"]).format(count=tally.unexpected, total=tally.checked, percent=f"{100 * tally.share:.1f} %")
+
+    def _failing_rows(self, config: Any, result: dict[str, Any]) -> list[int]:
+        listed: list[dict[Hashable, Any]] | None = result.get("unexpected_index_list")
+        if listed is None:
+            raise LaneStopped(f"{self._path}: {config.type} names no rows and cannot be red; make it yellow, or take one that judges rows")
+        return [int(entry[ROW]) for entry in listed]
+
+    def _see_ran(self, config: Any, exception_info: dict[Any, Any] | None) -> None:
+        """An expectation that cannot run does not raise; it says ``success=False``, as bad data would."""
+        for told in _exceptions(exception_info or {}):
+            columns = ", ".join(_columns(config.kwargs))
+            raise LaneStopped(f"{self._path}: {config.type} on {columns} could not run ({mask_text(told)}); correct the suite")
+
+    def _see_meta(self, expectation: Expectation) -> None:
+        meta, config = _meta(expectation), expectation.configuration
+        red, yellow = meta.get("level") == "red", meta.get("level") == "yellow"
+        right = (red and meta.get("rule") in QUARANTINE_RULES) or (yellow and meta.get("rule") is None)
+        if not right or not meta.get("sentence"):
+            raise LaneStopped(
+                f"{self._path}: {config.type} on {', '.join(_columns(config.kwargs))}: expected meta with a sentence, and level red with a "
+                f"rule of {', '.join(QUARANTINE_RULES)} or level yellow with rule null; found {meta}; correct the suite"
+            )
+
+
+def add(refusals: dict[int, Refusal], more: Mapping[int, Refusal]) -> None:
+    """Join refusals; of two for one row the one stands whose rule comes first."""
+    for row, refusal in more.items():
+        before = refusals.get(row)
+        if before is None or _RANK[refusal.rule] < _RANK[before.rule]:
+            refusals[row] = refusal
+
+
+def _meta(expectation: Expectation) -> dict[str, Any]:
+    return expectation.meta or {}
+
+
+def _columns(kwargs: dict[str, Any]) -> list[str]:
+    names = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
+    return [*names, *kwargs.get("column_list", ())]
+
+
+def _exceptions(info: dict[Any, Any]) -> Iterator[str]:
+    for told in [info] if "raised_exception" in info else info.values():
+        if isinstance(told, dict) and told.get("raised_exception"):
+            yield str(told.get("exception_message")).partition("\n")[0][:200]

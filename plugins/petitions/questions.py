@@ -1,0 +1,365 @@
+"""Questions to the ledger: figures, the tickets behind them, flow, reconciliation. Every answer is for one (``T``, ``K``).
+
+Answers are plain rows; the command line prints them and :class:`petitions.Petitions` makes data frames of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from petitions import metrics
+from petitions.metrics import Count, Days, Rate
+from petitions.model import BEIJING, SOURCES
+from petitions.warehouse import FOREVER, Warehouse
+
+# One rate in an answer: what it is made of and how it prints.
+RateValue = dict[str, Any]
+
+
+class WrongQuestion(ValueError):
+    """A question that cannot be asked; the message says what can."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is asked about: a population received in ``[start, end]``, at the moment ``as_of``, as known at ``as_known``."""
+
+    population: str
+    start: date
+    end: date
+    as_of: datetime
+    as_known: datetime | None
+
+    @classmethod
+    def of(
+        cls,
+        warehouse: Warehouse,
+        population: str,
+        start: date,
+        end: date,
+        as_of: date | datetime | None = None,
+        as_known: datetime | None = None,
+    ) -> Scope:
+        """Fill in what was left open: ``as_of`` is the end of the window, ``as_known`` everything that was loaded so far.
+
+        :raises WrongQuestion: for a population that is none, or a window that ends before it starts.
+        """
+        if population not in metrics.POPULATIONS:
+            raise WrongQuestion(f"population: expected one of {', '.join(metrics.POPULATIONS)}, found {population!r}")
+        if end < start:
+            raise WrongQuestion(f"window: expected an end at or after {start}, found {end}")
+        known = moment(as_known) if as_known else warehouse.value("select max(fetched_at) from control.batch")
+        return cls(population, start, end, moment(as_of if as_of is not None else end), known)
+
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "start": moment(self.start, time.min),
+            "end": moment(self.end),
+            "as_of": self.as_of,
+            "as_known": self.as_known or datetime.fromisoformat(FOREVER) - timedelta(seconds=1),
+        }
+
+
+def moment(told: date | datetime, at: time = time(23, 59, 59)) -> datetime:
+    """A moment in Beijing time, whole seconds; a date alone means its end."""
+    if not isinstance(told, datetime):
+        return datetime.combine(told, at, BEIJING)
+    return (told if told.tzinfo else told.replace(tzinfo=BEIJING)).astimezone(BEIJING).replace(microsecond=0)
+
+
+def instant(told: date | datetime | str | None) -> datetime | None:
+    """What a person wrote as a moment: a day (its end is meant) or an ISO time, Beijing time where no zone is given.
+
+    :raises WrongQuestion: where it is neither.
+    """
+    if told is None or not isinstance(told, str):
+        return None if told is None else moment(told)
+    try:
+        return moment(date.fromisoformat(told) if len(told) == 10 else datetime.fromisoformat(told))
+    except ValueError:
+        raise WrongQuestion(f"time: expected a day such as 2023-12-31 or a time such as 2023-12-31T18:00:00+08:00, found {told!r}") from None
+
+
+def day(told: date | str) -> date:
+    """What a person wrote as a day.
+
+    :raises WrongQuestion: where it is none.
+    """
+    if not isinstance(told, str):
+        return told
+    try:
+        return date.fromisoformat(told)
+    except ValueError:
+        raise WrongQuestion(f"day: expected one such as 2023-12-31, found {told!r}") from None
+
+
+def figures(
+    warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str] = ()
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """All metrics of a population: one row per group (its ``by`` values and the metric keys), and the total.
+
+    Counts are integers; a rate is ``{"numerator", "denominator", "percent"}``; handling days are a Decimal or None.
+
+    :raises WrongQuestion: for a grouping that does not exist.
+    """
+    for name in by:
+        if name not in metrics.GROUPINGS:
+            raise WrongQuestion(f"--by: expected some of {', '.join(metrics.GROUPINGS)}, found {name!r}")
+    groups = _figures(warehouse, scope, appeal_channels, by) if by else []
+    total = _figures(warehouse, scope, appeal_channels, ())[0]
+    total.pop("by")
+    return groups, total
+
+
+def tickets(
+    warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], metric: str, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """The tickets that a count counts, in order of registration. Confidential tickets show their number only.
+
+    :raises WrongQuestion: for a rate, naming its two counts, and for a name that is no metric.
+    """
+    count = _count(scope.population, metric)
+    rows = warehouse.rows(
+        f"""
+        with behind as (
+            select * from core.posting
+            where {_standing()} and {_received()} and {_of_population(scope, appeal_channels)} and {count.condition}
+        )
+        select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, b.category, b.area, c.title, b.unit, b.received_at,
+               b.close_due_at as due_at, b.close_due_source as due_source, b.provisional, b.done_at, b.closed_at,
+               b.close_class as class, b.reply_class, b.accept_class, b.replied_at, b.satisfaction, c.due_upper_at, c.restricted
+        from behind b
+        join core.ticket_version v on v.version_id = b.version_id
+        join core.content c on c.content_id = v.content_id
+        order by b.received_at, b.ticket_id
+        {f"limit {int(limit)}" if limit is not None else ""}
+        """,
+        scope.parameters() | _channels(appeal_channels),
+    )
+    return [_confidential(row) if row["restricted"] else row for row in rows]
+
+
+def flow(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str] = ()) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Passages of tickets into and out of "open" in a period; opening and closing are the open ones at its two ends.
+
+    :raises WrongQuestion: for a grouping other than ``source``.
+    """
+    if set(by) - {"source"}:
+        raise WrongQuestion(f"flow --by: expected source, found {', '.join(by)}")
+    opening = _open_at(warehouse, scope, appeal_channels, moment(scope.start, time.min) - timedelta(seconds=1))
+    closing = _open_at(warehouse, scope, appeal_channels, moment(scope.end))
+    passed = warehouse.rows(
+        f"""
+        select source, passage, count(*) as passages
+        from core.passage
+        where known_from <= :as_known and known_to > :as_known and passed_at between :start and :end
+          and {_of_population(scope, appeal_channels)}
+        group by source, passage
+        """,
+        scope.parameters() | _channels(appeal_channels),
+    )
+    per_source = {
+        source: {"opening": opening.get(source, 0)}
+        | {
+            name: sum(row["passages"] for row in passed if row["source"] == source and row["passage"] == name)
+            for name in ("received", "reopened", "restored", "closed", "excluded")
+        }
+        | {"closing": closing.get(source, 0)}
+        for source in SOURCES
+        if source in opening or source in closing or any(row["source"] == source for row in passed)
+    }
+    keys = ("opening", "received", "reopened", "restored", "closed", "excluded", "closing")
+    total = {key: sum(row[key] for row in per_source.values()) for key in keys}
+    return [{"by": {"source": source}} | row for source, row in per_source.items()] if by else [], total
+
+
+def reconciliation(warehouse: Warehouse, batch_id: str | None = None) -> list[dict[str, Any]]:
+    """The equation of every batch (sources.md, common rules), newest last; ``status`` is red where it does not hold."""
+    rows = warehouse.rows(
+        f"""
+        select b.*,
+               (select count(*) from core.sighting s where s.batch_id = b.batch_id and s.made_version) as new_versions,
+               (select count(*) from core.sighting s where s.batch_id = b.batch_id and not s.made_version) as unchanged,
+               (select count(*) from control.quarantine_sighting q where q.batch_id = b.batch_id) as quarantined
+        from control.batch b
+        {"where b.batch_id = :batch_id" if batch_id else ""}
+        order by b.fetched_at, b.batch_id
+        """,
+        {"batch_id": batch_id},
+    )
+    told = warehouse.rows("select batch_id, level, message from control.batch_message")
+    return [_equation(row, [message for message in told if message["batch_id"] == row["batch_id"]]) for row in rows]
+
+
+def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[str, Any]]:
+    """Bad records, one row each however often they came; a good version of the number that came later replays it."""
+    return warehouse.rows(
+        f"""
+        with seen as (
+            select *,
+                   row_number() over (partition by record_id order by seen_at, batch_id) as showing,
+                   min(seen_at) over (partition by record_id) as first_seen,
+                   max(seen_at) over (partition by record_id) as last_seen
+            from control.quarantine_sighting
+        ),
+        decided as (
+            select *, row_number() over (partition by record_id order by decided_at desc) as place from control.quarantine_decision
+        )
+        select s.record_id as id, s.batch_id, s.source, s.source_no, s.rule, s.reason, s.first_seen, s.last_seen, s.file, s.line,
+               coalesce(d.status, case when exists (
+                   select 1 from core.sighting g where g.ticket_id = s.source || ':' || s.source_no and g.known_at > s.last_seen
+               ) then 'replayed' else 'open' end) as status,
+               d.note
+        from seen s
+        left join decided d on d.record_id = s.record_id and d.place = 1
+        where s.showing = 1 {"and s.record_id = :record_id" if record_id else ""}
+        order by s.first_seen, s.source, s.record_id
+        """,
+        {"record_id": record_id},
+    )
+
+
+def _figures(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str]) -> list[dict[str, Any]]:
+    counts, rates, durations = metrics.definitions(scope.population)
+    where = f"{_standing()} and {_received()} and {_of_population(scope, appeal_channels)}"
+    parameters = scope.parameters() | _channels(appeal_channels)
+    groups = [f"{metrics.GROUPINGS[name]} as by_{name}" for name in by]
+    columns = [*groups, *(f"count(*) filter (where {count.condition}) as {count.key}" for count in counts)]
+    grouped = f"group by {', '.join(str(place + 1) for place in range(len(by)))}" if by else ""
+    rows = warehouse.rows(f"select {', '.join(columns)} from core.posting where {where} {grouped}", parameters)
+    timed = _durations(warehouse, where, parameters, by) if durations else {}
+    answers = []
+    for row in rows:
+        key = tuple(row[f"by_{name}"] for name in by)
+        if by and not any(row[count.key] for count in counts):
+            continue
+        answers.append(_answer(row, by, key, counts, rates, durations, timed.get(key)))
+    return sorted(answers, key=lambda answer: [_order(name, value) for name, value in answer["by"].items()])
+
+
+def _answer(
+    row: Mapping[str, Any],
+    by: Sequence[str],
+    key: tuple[Any, ...],
+    counts: Sequence[Count],
+    rates: Sequence[Rate],
+    durations: Sequence[Days],
+    ordered: dict[int, int] | None,
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {"by": {name: _printed(name, value) for name, value in zip(by, key, strict=True)}}
+    answer |= {count.key: int(row[count.key]) for count in counts}
+    for rate in rates:
+        numerator, denominator = answer[rate.numerator], answer[rate.denominator]
+        answer[rate.key] = {"numerator": numerator, "denominator": denominator, "percent": metrics.percent(numerator, denominator)}
+    for duration in durations:
+        count = answer[duration.over]
+        answer[duration.key] = metrics.days(metrics.percentile(duration.share, count, ordered)) if ordered and count else None
+    return answer
+
+
+def _durations(warehouse: Warehouse, where: str, parameters: Mapping[str, Any], by: Sequence[str]) -> dict[tuple[Any, ...], dict[int, int]]:
+    """The handling seconds at the places that the percentiles need, per group."""
+    _, _, durations = metrics.definitions("appeals")
+    (over,) = {duration.over for duration in durations}
+    condition = next(count.condition for count in metrics.COUNTS if count.key == over)
+    groups = "".join(f"{metrics.GROUPINGS[name]} as by_{name}, " for name in by)
+    part = f"partition by {', '.join(f'by_{name}' for name in by)}" if by else ""
+    wanted = " or ".join(
+        f"place * {one.share.denominator} between (n - 1) * {one.share.numerator} - {one.share.denominator - 1} "
+        f"and (n - 1) * {one.share.numerator} + {one.share.denominator}"
+        for one in durations
+    )
+    rows = warehouse.rows(
+        f"""
+        with handled as (
+            select {groups} cast(extract(epoch from done_at) as bigint) - cast(extract(epoch from received_at) as bigint) as seconds
+            from core.posting where {where} and {condition}
+        ),
+        placed as (
+            select *, row_number() over ({part} order by seconds) - 1 as place, count(*) over ({part}) as n from handled
+        )
+        select * from placed where {wanted}
+        """,
+        parameters,
+    )
+    ordered: dict[tuple[Any, ...], dict[int, int]] = {}
+    for row in rows:
+        ordered.setdefault(tuple(row[f"by_{name}"] for name in by), {})[row["place"]] = row["seconds"]
+    return ordered
+
+
+def _open_at(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], at: datetime) -> dict[str, int]:
+    rows = warehouse.rows(
+        f"""
+        select source, count(*) as tickets
+        from core.posting
+        where {_standing()} and {_of_population(scope, appeal_channels)} and valid and not closed
+        group by source
+        """,
+        scope.parameters() | _channels(appeal_channels) | {"as_of": at},
+    )
+    return {row["source"]: row["tickets"] for row in rows}
+
+
+def _equation(row: dict[str, Any], told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    messages = [message["message"] for message in told]
+    lost = row["landed"] - row["new_versions"] - row["unchanged"] - row["quarantined"]
+    if lost:
+        messages.append(f"landed {row['landed']} records but {lost} of them are neither loaded nor in quarantine; load the batch again")
+    missed = row["platform_total"] - row["numbers"]
+    if missed > 0:
+        messages.append(f"the platform tells {row['platform_total']} tickets, {missed} of them did not arrive; run this window again")
+    red = lost or missed > 0 or any(message["level"] == "red" for message in told)
+    return row | {"status": "red" if red else "yellow" if messages else "green", "messages": messages}
+
+
+def _count(population: str, metric: str) -> Count:
+    counts, rates, durations = metrics.definitions(population)
+    for count in counts:
+        if count.key == metric:
+            return count
+    for rate in rates:
+        if rate.key == metric:
+            raise WrongQuestion(f"{metric} is a rate: ask for the tickets of {rate.numerator} or of {rate.denominator}")
+    for duration in durations:
+        if duration.key == metric:
+            raise WrongQuestion(f"{metric} is a duration: ask for the tickets of {duration.over}")
+    raise WrongQuestion(f"metric: expected one of {', '.join(count.key for count in counts)}, found {metric!r}")
+
+
+def _standing() -> str:
+    return "known_from <= :as_known and known_to > :as_known and valid_from <= :as_of and valid_to > :as_of"
+
+
+def _received() -> str:
+    return "received_at between :start and :end"
+
+
+def _of_population(scope: Scope, appeal_channels: Sequence[str]) -> str:
+    if scope.population == "visits":
+        return "source = 'visits'"
+    if scope.population == "cases":
+        return "source = 'smart_city'"
+    names = ", ".join(f":{name}" for name in _channels(appeal_channels)) or "null"
+    return f"(source in ('provincial', 'online_politics', 'hotline_12345') or source = 'smart_city' and channel in ({names}))"
+
+
+def _channels(appeal_channels: Sequence[str]) -> dict[str, str]:
+    return {f"channel_{place}": channel for place, channel in enumerate(appeal_channels)}
+
+
+def _confidential(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: None for key in row} | {"ticket_id": row["ticket_id"], "restricted": True}
+
+
+def _printed(name: str, value: Any) -> Any:
+    return f"{value:%Y-%m}" if name == "month" and value is not None else value
+
+
+def _order(name: str, value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return (1, "")
+    return (0, SOURCES.index(value)) if name == "source" else (0, value)

@@ -1,0 +1,157 @@
+"""How far each lane's data can be trusted for a report: what was loaded until when, what is missing, what did not reconcile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from petitions import questions
+from petitions.model import BEIJING, QUARANTINE_RULES, SOURCE_LABELS, SOURCES
+from petitions.questions import moment
+from petitions.report.wording import period
+from petitions.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from petitions.nightly import Lane
+
+STATES = {
+    "green": "正常",
+    "yellow": "有提示",
+    "partial": "时段不全",
+    "stale": "数据滞后",
+    "red": "异常",
+    "absent": "未取得数据",
+}
+RULES = {
+    "missing_field": "必填项缺失",
+    "unknown_code": "代码表外取值",
+    "unreadable_time": "时间无法识别",
+    "future_received": "登记时间晚于取数时间",
+    "lost_digits": "编号位数丢失",
+    "unreadable_limit": "时限无法识别",
+    "duplicate_number": "编号重复",
+}
+# Lanes are fetched minutes or hours apart on one night; a gap shorter than this is no gap.
+_NIGHT = timedelta(hours=12)
+
+
+def lanes(
+    held: Warehouse, first: date, as_of: datetime, as_known: datetime | None, only_known: bool, run: Sequence[Lane]
+) -> list[dict[str, Any]]:
+    """One row per lane, in the order of the platforms.
+
+    :param only_known: ``as_known`` was asked for, so that later runs do not count.
+    :param run: how lanes of the present run ended.
+    """
+    begins = moment(first, time.min)
+    ends = min(as_of, as_known) if as_known else as_of
+    batches = [batch for batch in questions.reconciliation(held) if as_known and batch["fetched_at"] <= as_known]
+    failures = _failures(held, as_known if only_known else None) | {
+        lane.source: " ".join(lane.messages) for lane in run if lane.status == "red"
+    }
+    ended_well = {lane.source for lane in run if lane.status != "red"}
+    return [
+        _lane(
+            source,
+            [batch for batch in batches if batch["source"] == source],
+            begins,
+            ends,
+            None if source in ended_well else failures.get(source),
+        )
+        for source in SOURCES
+    ]
+
+
+def quarantine(held: Warehouse, as_known: datetime | None) -> list[dict[str, Any]]:
+    """How many records wait in quarantine, by source and rule."""
+    waiting = Counter(
+        (row["source"], row["rule"])
+        for row in questions.quarantine(held)
+        if row["status"] == "open" and as_known and row["first_seen"] <= as_known
+    )
+    order = sorted(waiting, key=lambda key: (SOURCES.index(key[0]), QUARANTINE_RULES.index(key[1])))
+    return [
+        {"source": source, "label": SOURCE_LABELS[source], "rule": rule, "printed": RULES[rule], "count": waiting[source, rule]}
+        for source, rule in order
+    ]
+
+
+def _lane(source: str, batches: Sequence[Mapping[str, Any]], begins: datetime, ends: datetime, failure: str | None) -> dict[str, Any]:
+    good = [batch for batch in batches if batch["status"] != "red"]
+    missing = gaps([(batch["window_from"], min(batch["window_to"], batch["fetched_at"])) for batch in good], begins, ends)
+    newest = batches[-1] if batches else None
+    state = _state(newest, missing, ends, failure)
+    return {
+        "source": source,
+        "label": SOURCE_LABELS[source],
+        "state": state,
+        "printed": STATES[state],
+        "reservation": _reservation(state, missing),
+        "last_good_batch": _iso(max((batch["fetched_at"] for batch in good), default=None)),
+        "covered_until": _iso(max((min(batch["window_to"], batch["fetched_at"]) for batch in good), default=None)),
+        "missing": [{"from": gap[0].isoformat(), "to": gap[1].isoformat()} for gap in missing],
+        "batches": len(batches),
+        "landed": sum(batch["landed"] for batch in batches),
+        "new_versions": sum(batch["new_versions"] for batch in batches),
+        "unchanged": sum(batch["unchanged"] for batch in batches),
+        "quarantined": sum(batch["quarantined"] for batch in batches),
+        "unbalanced": sum(
+            batch["landed"] != batch["new_versions"] + batch["unchanged"] + batch["quarantined"]
+            or batch["platform_total"] > batch["numbers"]
+            for batch in batches
+        ),
+        "messages": [failure] if failure else list(newest["messages"]) if newest else [],
+    }
+
+
+def gaps(covered: Sequence[tuple[datetime, datetime]], begins: datetime, ends: datetime) -> list[tuple[datetime, datetime]]:
+    """The stretches of ``[begins, ends]`` longer than half a day that no window covers, in order."""
+    missing = []
+    reached = begins
+    for start, end in sorted(covered):
+        if min(start, ends) - reached > _NIGHT:
+            missing.append((reached, min(start, ends)))
+        reached = max(reached, end)
+    if ends - reached > _NIGHT:
+        missing.append((reached, ends))
+    return missing
+
+
+def _state(newest: Mapping[str, Any] | None, missing: Sequence[tuple[datetime, datetime]], ends: datetime, failure: str | None) -> str:
+    if newest is None:
+        return "absent"
+    if failure or newest["status"] == "red":
+        return "red"
+    if missing:
+        return "stale" if missing[-1][1] == ends else "partial"
+    return str(newest["status"])
+
+
+def _reservation(state: str, missing: Sequence[tuple[datetime, datetime]]) -> str:
+    """A sentence's end, after the lane's name; empty where nothing need be said."""
+    if state == "absent":
+        return ""
+    told = "、".join(_days(*gap) for gap in missing[:3]) + ("等" if len(missing) > 3 else "")
+    if state == "red":
+        return "最近一次取数异常" + (f"，缺{told}的数据" if missing else "，沿用已有数据")
+    return f"缺{told}的数据" if missing else ""
+
+
+def _failures(held: Warehouse, until: datetime | None) -> dict[str, str]:
+    """Lanes whose last run failed, and why."""
+    last: dict[str, str | None] = {}
+    for row in held.rows("select source, ended_at, error from control.lane_run order by ended_at, run_id"):
+        if until is None or row["ended_at"] <= until:
+            last[row["source"]] = row["error"]
+    return {source: error for source, error in last.items() if error}
+
+
+def _days(start: datetime, end: datetime) -> str:
+    """The days of a gap; it begins one second after what is covered."""
+    return period((start + timedelta(seconds=1)).astimezone(BEIJING).date(), end.astimezone(BEIJING).date())
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.astimezone(BEIJING).isoformat() if at else None

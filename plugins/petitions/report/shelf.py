@@ -1,0 +1,118 @@
+"""Where reports stand: one folder per window and issue, written aside and renamed, and one page that lists them all.
+
+An issue is never overwritten. A run that finds what the last issue already says makes none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from petitions.model import BEIJING
+from petitions.report import page
+from petitions.report.content import Document, Lists
+from petitions.report.lists import as_csv
+
+_FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}_asof_[\dT-]+(_\d+)?")
+# States of a lane that put the figures themselves in doubt; a remark about a lane does not make a new issue.
+_IN_DOUBT = ("absent", "red", "stale", "partial")
+
+
+def folder_name(first: date, last: date, as_of: datetime) -> str:
+    """``2023-01-01_2023-12-31_asof_2023-12-31``; a moment that is no end of a day has its time behind."""
+    at = as_of.astimezone(BEIJING)
+    return f"{first}_{last}_asof_{at:%Y-%m-%d}" + ("" if at.time() == time(23, 59, 59) else f"T{at:%H%M%S}")
+
+
+def keep(shelf: Path, name: str, document: Document, lists: Lists, render: Callable[[Document, Lists], str]) -> Path:
+    """Put a report on the shelf as the next issue of ``name``; the folder of the last issue where that says the same."""
+    shelf.mkdir(parents=True, exist_ok=True)
+    tickets = {f"{key}.csv": as_csv(rows) for key, rows in lists.items()}
+    says = _fingerprint(document, tickets)
+    with FileLock(shelf / ".lock"):
+        number, last = _last_issue(shelf, name)
+        if last is not None and _read(last)["issue"]["says"] == says:
+            write_index(shelf)
+            return last
+        folder = shelf / (name if number == 0 else f"{name}_{number + 1}")
+        issue = {
+            "number": number + 1,
+            "follows": last.name if last else None,
+            "issued_at": datetime.now(BEIJING).replace(microsecond=0).isoformat(),
+            "says": says,
+        }
+        _write(folder, document | {"issue": issue}, tickets, lists, render)
+        write_index(shelf)
+    return folder
+
+
+def write_index(shelf: Path) -> None:
+    """The page that lists all reports of a shelf, newest first."""
+    reports = [(folder.name, _read(folder)) for folder in shelf.iterdir() if _FOLDER.fullmatch(folder.name) and folder.is_dir()]
+    followed = {report["issue"]["follows"]: name for name, report in reports}
+    rows = [_entry(name, report, followed.get(name)) for name, report in reports]
+    rows.sort(key=lambda row: (row["to"], row["from"], row["as_of"], row["number"]), reverse=True)
+    aside = shelf / f".index.{os.getpid()}.tmp"
+    aside.write_text(page.render_index(rows), encoding="utf-8")
+    aside.replace(shelf / "index.html")
+
+
+def _write(folder: Path, document: Document, tickets: dict[str, str], lists: Lists, render: Callable[[Document, Lists], str]) -> None:
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(aside, ignore_errors=True)
+    (aside / "tickets").mkdir(parents=True)
+    (aside / "report.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+    # The page prints from the document as a reader of report.json gets it.
+    (aside / "index.html").write_text(render(_read(aside), lists), encoding="utf-8")
+    for name, text in tickets.items():
+        (aside / "tickets" / name).write_text(text, encoding="utf-8", newline="")
+    aside.rename(folder)
+
+
+def _last_issue(shelf: Path, name: str) -> tuple[int, Path | None]:
+    number, last = 0, None
+    while (following := shelf / (name if number == 0 else f"{name}_{number + 1}")).exists():
+        number, last = number + 1, following
+    return number, last
+
+
+def _fingerprint(document: Document, tickets: dict[str, str]) -> str:
+    """What a report says, without when it was said: figures, sentences, lists, and lanes whose data is in doubt."""
+    said = {
+        "as_known_asked": document["as_known_asked"],
+        "figures": {figure["id"]: figure["text"] for figure in document["figures"]},
+        "paragraphs": [paragraph["text"] for paragraph in document["paragraphs"]],
+        "lanes": {lane["source"]: lane["state"] for lane in document["lanes"] if lane["state"] in _IN_DOUBT},
+        "lists": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tickets.items()},
+    }
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _entry(name: str, report: Document, followed_by: str | None) -> dict[str, Any]:
+    figures = {figure["id"]: figure["text"] for figure in report["figures"]}
+    return {
+        "name": name,
+        "from": report["from"],
+        "to": report["to"],
+        "as_of": report["as_of"],
+        "period": report["period"],
+        "as_of_told": report["as_of_told"],
+        "number": report["issue"]["number"],
+        "issued_at": report["issue"]["issued_at"],
+        "followed_by": followed_by,
+        "figures": [figures.get(f"appeals.{key}", "—") for key in ("received", "closed", "open", "on_time_rate")],
+    }
+
+
+def _read(folder: Path) -> Document:
+    document: Document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return document

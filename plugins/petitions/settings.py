@@ -1,0 +1,146 @@
+"""Where a home is and how the office set things: ``PETITIONS_HOME``, ``PETITIONS_CONFIG`` and ``petitions.toml``."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import date, time
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names the file, the key, what was expected and what was found."""
+
+
+def _pattern(text: str) -> str:
+    re.compile(text)
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Population(_Section):
+    appeal_channels: tuple[str, ...] = ("公众举报",)
+
+
+class Pull(_Section):
+    look_back_days: int = Field(3, ge=0)
+
+
+class Calendar(_Section):
+    office_hours: tuple[tuple[time, time], ...] = ((time(8), time(12)), (time(14), time(18)))
+    holiday_roll: Literal["none", "next_workday"] = "none"
+
+
+class Replies(_Section):
+    courtesies: tuple[Pattern, ...] = ()
+    acknowledgements: tuple[Pattern, ...] = ()
+    replied_is_closed: bool = True
+
+
+class Checks(_Section):
+    volume_low: float = Field(0.3, ge=0)
+    volume_high: float = Field(3.0, gt=0)
+    quarantine_share: float = Field(0.05, ge=0, le=1)
+
+
+class Retention(_Section):
+    landing_days: int = Field(0, ge=0)
+
+
+class Options(_Section):
+    """The whole of ``petitions.toml``."""
+
+    first_day: date = date(2000, 1, 1)
+    population: Population = Population()
+    pull: Pull = Pull()
+    calendar: Calendar = Calendar()
+    replies: Replies = Replies()
+    checks: Checks = Checks()
+    retention: Retention = Retention()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One home and one configuration. Two homes never touch each other."""
+
+    home: Path
+    config: Path
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        return cls(
+            home=Path(os.environ.get("PETITIONS_HOME") or CHECKOUT / ".petitions").absolute(),
+            config=Path(os.environ.get("PETITIONS_CONFIG") or CHECKOUT / "config").absolute(),
+        )
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def staging(self) -> Path:
+        return self.home / "staging"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def secrets(self) -> Path:
+        return self.home / "secrets"
+
+    def config_file(self, name: str) -> Path:
+        """The office's file of that name, or the project's own where the office has none."""
+        own = self.config / name
+        return own if own.exists() else CHECKOUT / "config" / name
+
+    @cached_property
+    def options(self) -> Options:
+        """:raises SettingsError: for an unknown key or a value of the wrong kind, by name."""
+        path = self.config_file("petitions.toml")
+        try:
+            return Options.model_validate(load_toml(path))
+        except ValidationError as error:
+            told = "; ".join(_sentence(item) for item in error.errors(include_url=False, include_context=False))
+            raise SettingsError(f"{path}: {told}") from None
+
+    @cached_property
+    def source_maps(self) -> dict[str, dict[str, Any]]:
+        """Field maps, code tables and header synonyms per source: ``config/sources/<source>.toml``."""
+        from petitions.model import SOURCES
+
+        return {name: load_toml(self.config_file(f"sources/{name}.toml")) for name in SOURCES}
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: not found; copy it from {CHECKOUT / 'config'}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not readable as TOML: {error}") from None
+
+
+def _sentence(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {key}; the keys are explained in config/petitions.toml of the project"
+    return f"{key}: {error['msg']}, found {error['input']!r}"

@@ -1,0 +1,88 @@
+"""What a platform is to this project: how it is asked, and how a record becomes a ticket's events.
+
+A source is one module beside this one: class attributes and a few short methods. Everything that all platforms share
+(landing, checks, reading of times and codes, privacy, loading) is elsewhere and works from this interface.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from petitions.connections import Connection
+    from petitions.model import Event
+    from petitions.normalise import Record
+    from petitions.settings import Settings
+
+Raw = dict[str, Any]
+
+
+class LaneStopped(Exception):
+    """A lane cannot go on. The message is one line: what was expected, what was found, where, and the cure."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A closed window of platform update time, Beijing time."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question to a platform: everything updated in ``window``, or the present state of ``numbers``.
+
+    ``read_files`` holds the sha256 of files that earlier batches read (file sources skip them).
+    """
+
+    window: Window | None = None
+    numbers: tuple[str, ...] = ()
+    read_files: frozenset[str] = frozenset()
+
+
+@dataclass
+class Page:
+    """What one request brought: raw records, and how many tickets the platform says the whole question holds.
+
+    ``file`` is set by file sources: the page is a whole file, landed as it is, and its records are read from there.
+    ``messages`` are yellow remarks for the lane, ready to print.
+    """
+
+    records: list[Raw] = field(default_factory=list)
+    total: int | None = None
+    file: Path | None = None
+    messages: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+class Source(ABC):
+    """A platform. Sub-classes live one per module and register themselves by ``name``."""
+
+    name: ClassVar[str]
+    #: Largest number of ticket numbers one look-up may carry; 0 where the platform cannot be asked by number.
+    lookup_size: ClassVar[int] = 0
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self.connection = connection
+        self.settings = settings
+
+    @abstractmethod
+    def pages(self, ask: Ask) -> Iterator[Page]:
+        """Ask the platform, page by page.
+
+        :raises LaneStopped: when a setting is wrong, the envelope changed, or the platform stays down.
+        """
+
+    def records(self, landed: Path) -> Iterator[Raw]:
+        """The raw records of a landed file. Only file sources need it; other lanes land JSON lines."""
+        raise NotImplementedError(f"{self.name} lands JSON lines, not files")
+
+    @abstractmethod
+    def events(self, record: Record) -> Iterable[Event]:
+        """The events of one record, in the platform's order, ``received`` among them exactly once."""

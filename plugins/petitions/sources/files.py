@@ -1,0 +1,325 @@
+"""Platforms that export files into a folder: what is common to 网络问政 and the visit register.
+
+Service:    a drop folder, a local path or the URL of an object store that fsspec knows; files are never moved, changed or deleted
+Asked by:   the export date in the file name (``YYYYMMDD``); what was read is known by its sha256
+Pages:      one file each, in the order of export date and name
+Record:     one row under its header, header synonyms resolved; cells keep the type that the file gives them
+Notes:      a sidecar ``<file>.ok`` (``rows=``, ``sha256=``) must hold; a file still being written waits for the next run
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import re
+import tempfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cached_property
+from itertools import islice, zip_longest
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from petitions.model import BEIJING
+from petitions.normalise import FieldMap, Record
+from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source
+
+ENDINGS = (".xlsx", ".xls", ".csv")
+# The header stands in one of the first rows; above it there may be a title.
+HEADER_DEPTH = 10
+_DATE = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?!\d)")
+
+
+class FileRefused(LaneStopped):
+    """One file cannot be read; the others go on. The message names the file, what was found, and the cure."""
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A file in the folder, as listed."""
+
+    path: str
+    name: str
+    size: int | None
+    export_date: date | None
+
+
+class FileSource(Source):
+    """A lane of files. Sub-classes say what a row means, and check the header."""
+
+    def pages(self, ask: Ask) -> Iterator[Page]:
+        if ask.window is None:
+            return
+        first, last = (at.astimezone(BEIJING).date() for at in (ask.window.start, ask.window.end))
+        tally = _Tally(self)
+        with tempfile.TemporaryDirectory(prefix="petitions-") as folder:
+            for drop in self._drops():
+                if drop.export_date is None:
+                    told = f"{drop.name}: expected the export date YYYYMMDD in the name, found none; rename the file"
+                    yield Page(total=tally.total, errors=[told])
+                elif first <= drop.export_date <= last:
+                    yield from self._page(drop, Path(folder), ask.read_files, tally)
+        yield Page(total=tally.total)
+
+    def records(self, landed: Path) -> Iterator[Raw]:
+        """The rows of a file that are not blank.
+
+        :raises FileRefused: where the file cannot be read as what it is.
+        :raises LaneStopped: where a required column is missing.
+        """
+        rows = _rows(landed)
+        header, seen = self._header(landed.name, rows)
+        for row in rows:
+            if any(_told(cell) for cell in row):
+                cells = zip_longest(_columns(header, len(row)), row)  # a row may end before the header does
+                yield {name: cell for name, cell in cells if name in seen or _told(cell)}
+
+    def export_at(self, name: str) -> datetime | None:
+        """The platform update time of every row of the file: the end of its export date."""
+        day = export_date(name)
+        return datetime.combine(day, time(23, 59, 59), BEIJING) if day else None
+
+    def check_header(self, file: str, columns: set[str]) -> list[str]:
+        """Yellow remarks on the columns of a file.
+
+        :raises LaneStopped: where the columns contradict each other.
+        """
+        return []
+
+    @cached_property
+    def map(self) -> FieldMap:
+        return FieldMap(self.name, self.settings.source_maps[self.name])
+
+    # --- the folder -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _folder(self) -> tuple[Any, str]:
+        from fsspec.core import url_to_fs
+
+        path = self.connection.extra.get("path")
+        variable = f"AIRFLOW_CONN_PETITIONS_{self.name.upper()}"
+        if not path:
+            raise LaneStopped(f"{self.name}: expected the folder of the export files as extra.path, found none; set it in {variable}")
+        options = self.connection.extra.get("storage_options") or {}
+        try:
+            system, root = url_to_fs(str(path), use_listings_cache=False, **options)
+            found = system.isdir(root)
+        except (OSError, ValueError, ImportError) as error:
+            raise LaneStopped(
+                f"{self.name}: the folder {path} cannot be opened ({type(error).__name__}); correct extra.path in {variable}"
+            ) from None
+        if not found:
+            raise LaneStopped(f"{self.name}: expected a folder at {path}, found none; correct extra.path in {variable} or mount it")
+        return system, root
+
+    def _drops(self) -> list[Drop]:
+        system, root = self._folder
+        found = []
+        for entry in system.ls(root, detail=True):
+            name = PurePosixPath(str(entry["name"]).replace("\\", "/")).name
+            # ~$ and dot files are what office programs and copying tools leave while they work.
+            if entry["type"] == "file" and name.lower().endswith(ENDINGS) and not name.startswith(("~$", ".")):
+                found.append(Drop(entry["name"], name, entry.get("size"), export_date(name)))
+        return sorted(found, key=lambda drop: (drop.export_date or date.min, drop.name))
+
+    def _page(self, drop: Drop, folder: Path, read: frozenset[str], tally: _Tally) -> Iterator[Page]:
+        copy = folder / drop.name
+        try:
+            digest = self._fetch(drop, copy)
+            if digest in read or digest in tally.digests:
+                return
+            columns = self._columns_of(copy)
+            messages = self.check_header(drop.name, columns)
+            numbers = tally.count(copy)
+            self._hold_to_sidecar(drop, digest, len(numbers))
+        except FileRefused as refused:
+            yield Page(total=tally.total, errors=[f"{refused}; the file is not read"])
+            return
+        tally.add(digest, numbers)
+        yield Page(total=tally.total, file=copy, messages=messages)
+        copy.unlink(missing_ok=True)
+
+    def _fetch(self, drop: Drop, copy: Path) -> str:
+        """Copy the file out of the folder, so that it cannot change between two looks; its sha256."""
+        system, _ = self._folder
+        try:
+            system.get_file(drop.path, str(copy))
+            size = system.info(drop.path).get("size")
+        except OSError as error:
+            raise FileRefused(f"{drop.name}: cannot be read ({type(error).__name__}); see its permissions") from None
+        if drop.size is not None and not drop.size == size == copy.stat().st_size:
+            raise FileRefused(f"{drop.name}: it is still being written; the next run reads it")
+        with copy.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+
+    def _hold_to_sidecar(self, drop: Drop, digest: str, rows: int) -> None:
+        system, _ = self._folder
+        if not system.exists(drop.path + ".ok"):
+            return
+        lines = system.cat_file(drop.path + ".ok").decode("utf-8-sig", "replace").split()
+        told = dict(line.partition("=")[::2] for line in lines)
+        found = {"rows": str(rows), "sha256": digest}
+        for key, value in found.items():
+            if told.get(key, "").lower() != value:
+                raise FileRefused(
+                    f"{drop.name}: its sidecar says {key}={told.get(key) or '(nothing)'}, found {value}; "
+                    "the file was not transferred whole, or the sidecar is not its own: export it again"
+                )
+
+    # --- the header -----------------------------------------------------------------------------------------------------
+
+    def _columns_of(self, file: Path) -> set[str]:
+        return self._header(file.name, _rows(file))[1]
+
+    def _header(self, file: str, rows: Iterator[list[Any]]) -> tuple[list[str], set[str]]:
+        """The canonical columns in the order of the file, found in one of its first rows; ``rows`` stands behind it."""
+        number, best = self.map.fields["source_no"], list[str]()
+        for row in islice(rows, HEADER_DEPTH):
+            names = self._canonical(row)
+            if len(set(names) & self.map.known) > len(set(best) & self.map.known):
+                best = names
+            if number in names:
+                break
+        missing = [name for name in self.map.required if name not in best]
+        if missing:
+            raise LaneStopped(
+                f"{self.name}: expected the column {'、'.join(missing)} in {file}, found {'、'.join(filter(None, best)) or 'no header'}; "
+                f"add its new name to [headers] of config/sources/{self.name}.toml"
+            )
+        return best, {name for name in best if name}
+
+    def _canonical(self, row: list[Any]) -> list[str]:
+        """Header cells by their canonical name; a name that stands twice keeps its own wording the second time."""
+        names: list[str] = []
+        for cell in row:
+            told = _plain_header(cell)
+            name = self._synonyms.get(told, told)
+            names.append(name if name not in names else told if told not in names else f"{told} ({len(names) + 1})" if told else "")
+        return names
+
+    @cached_property
+    def _synonyms(self) -> dict[str, str]:
+        told: dict[str, list[str]] = self.settings.source_maps[self.name].get("headers", {})
+        return {_plain_header(other): name for name, others in told.items() for other in [name, *others]}
+
+
+class _Tally:
+    """Distinct numbers among the rows read so far; a row without a readable number counts by itself."""
+
+    def __init__(self, source: FileSource) -> None:
+        self._source = source
+        self._numbers: set[str] = set()
+        self._nameless = 0
+        self.digests: set[str] = set()
+
+    @property
+    def total(self) -> int:
+        return len(self._numbers) + self._nameless
+
+    def count(self, file: Path) -> list[str | None]:
+        """The number of every row."""
+        source, at = self._source, self._source.export_at(file.name)
+        column = source.map.fields["source_no"]
+        return [Record(raw, source.map, export_at=at).number(column) for raw in source.records(file)]
+
+    def add(self, digest: str, numbers: list[str | None]) -> None:
+        self.digests.add(digest)
+        self._numbers.update(number for number in numbers if number is not None)
+        self._nameless += numbers.count(None)
+
+
+def export_date(name: str) -> date | None:
+    """The date in a file's name, such as ``网络问政_20231024.xlsx``; of several the last, for a span is exported at its end."""
+    for found in reversed(_DATE.findall(name)):
+        try:
+            return date(*map(int, found))
+        except ValueError:
+            continue
+    return None
+
+
+# --- rows of a file, whatever its ending says ---------------------------------------------------------------------------------
+
+
+def _rows(file: Path) -> Iterator[list[Any]]:
+    with file.open("rb") as content:
+        start = content.read(8)
+    if start.startswith(b"PK"):
+        return _sheet_rows(file)
+    if start.startswith(b"\xd0\xcf\x11\xe0"):
+        raise FileRefused(f"{file.name}: expected xlsx or csv, found a workbook of Excel 97–2003; save it as xlsx")
+    if not start:
+        raise FileRefused(f"{file.name}: the file is empty; if it is still being written, the next run reads it")
+    return _text_rows(file)
+
+
+def _sheet_rows(file: Path) -> Iterator[list[Any]]:
+    from openpyxl import load_workbook
+
+    with file.open("rb") as content:  # a stream, for by name openpyxl would go by the ending
+        try:
+            sheets = load_workbook(content, read_only=True, data_only=True).worksheets
+        except (zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, ValueError, EOFError, OSError):
+            raise FileRefused(
+                f"{file.name}: expected a whole xlsx workbook, found a broken one; if it is still being written, the next run reads it"
+            ) from None
+        if not sheets:
+            raise FileRefused(f"{file.name}: expected a sheet with rows, found none; export it again")
+        sheets[0].reset_dimensions()  # several exporters declare a size that is not the sheet's
+        try:
+            yield from map(list, sheets[0].iter_rows(values_only=True))
+        except (zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, EOFError):
+            raise FileRefused(f"{file.name}: the workbook breaks off in its middle; export it again") from None
+
+
+def _text_rows(file: Path) -> Iterator[list[Any]]:
+    with file.open(encoding=_encoding(file), newline="") as text:
+        first = text.readline()
+        text.seek(0)
+        delimiter = "\t" if "\t" in first and "," not in first else ","
+        csv.field_size_limit(2**24)
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        try:
+            for row in reader:
+                yield [cell or None for cell in row]
+        except csv.Error as error:
+            raise FileRefused(
+                f"{file.name}: line {reader.line_num}: not readable as CSV ({error}); if it is still being written, the next run reads it"
+            ) from None
+
+
+def _encoding(file: Path) -> str:
+    """UTF-8, with or without BOM, where the whole file is that; else GB18030."""
+    for name, encoding in (("utf-8", "utf-8-sig"), ("gb18030", "gb18030")):
+        decoder = codecs.getincrementaldecoder(name)()
+        try:
+            with file.open("rb") as content:
+                while block := content.read(1 << 20):
+                    if b"\0" in block:
+                        break
+                    decoder.decode(block)
+                else:
+                    decoder.decode(b"", final=True)
+                    return encoding
+        except UnicodeDecodeError:
+            continue
+    raise FileRefused(f"{file.name}: expected CSV in UTF-8 or GB18030, found neither; save it as CSV UTF-8 or xlsx")
+
+
+def _plain_header(cell: Any) -> str:
+    """A header without blanks, BOM, marks of obligation and width of characters."""
+    return re.sub(r"[\s\ufeff*:]+", "", unicodedata.normalize("NFKC", str(cell))) if cell is not None else ""
+
+
+def _columns(header: list[str], width: int) -> list[str]:
+    """A name for every cell of a row; cells beyond the header keep their place as a name."""
+    return [name or f"column {place}" for place, name in enumerate([*header, *[""] * (width - len(header))], start=1)]
+
+
+def _told(cell: Any) -> bool:
+    return cell is not None and (not isinstance(cell, str) or bool(cell.strip()))

@@ -1,0 +1,172 @@
+"""县12345热线: JSON over HTTP, token, cursor, rate limit.
+
+Service:    ``POST {base}/oauth/token`` (``login`` is the client id, ``password`` the client secret), ``GET {base}/v1/workorders``
+Asked by:   ``updatedAt`` in a closed window of whole seconds, or up to 100 numbers
+Pages:      by cursor, at most 500 items each; the platform keeps the place while tickets move
+Record:     one work order; what was done stands in the list ``flow``, the rating in ``visit``
+Notes:      tokens live minutes, so a 401 in mid-pull is no error: a new token is fetched once and the same cursor asked again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from petitions.model import BEIJING, Event
+from petitions.sources import ticket_number
+from petitions.sources.base import Ask, Page, Raw, Source, Window
+from petitions.sources.http import Fault, HttpLane
+
+if TYPE_CHECKING:
+    from petitions.normalise import Record
+
+TOKEN, WORK_ORDERS = "/oauth/token", "/v1/workorders"
+# How often a window is gone over that holds more than was seen. What is still missing then turns the batch red.
+ROUNDS = 3
+# Pages one after the other that bring nothing: a platform that hands out cursors for ever.
+MOST_EMPTY_PAGES = 10
+
+
+class Hotline12345(Source):
+    name = "hotline_12345"
+    lookup_size = 100
+
+    def pages(self, ask: Ask) -> Iterator[Page]:
+        if ask.window:
+            yield from self._window(ask.window)
+        for start in range(0, len(ask.numbers), self.lookup_size):
+            yield from self._cursor_pages({"orderNos": ",".join(ask.numbers[start : start + self.lookup_size])})
+
+    def events(self, record: Record) -> Iterable[Event]:
+        yield Event("received", record.time(self._map["fields"]["received_at"]))
+        visited_at: Any = None
+        for row in self._in_order(record):
+            if row.text(self._flow["code"]) is None:
+                row.fault("unknown_code", f"{self._flow['code']}: expected an action, found nothing")
+            event_type = row.code("event", self._flow["code"])
+            if event_type == "rated":
+                visited_at = row.time(self._flow["at"]) or visited_at
+            elif event_type:
+                yield self._event(row, event_type)
+        yield from self._rating(record, visited_at)
+
+    # --- events -------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _map(self) -> dict[str, Any]:
+        return self.settings.source_maps[self.name]
+
+    @property
+    def _flow(self) -> dict[str, str]:
+        return self._map["flow"]
+
+    def _in_order(self, record: Record) -> list[Record]:
+        """The rows by ``seq``, or as they came where one of them has none."""
+        rows = record.rows(self._flow["list"])
+        places = [row.text(self._flow["order"]) or "" for row in rows]
+        if all(place.isdecimal() for place in places):
+            return [row for _, row in sorted(zip(map(int, places), rows, strict=True), key=lambda pair: pair[0])]
+        return rows
+
+    def _event(self, row: Record, event_type: str) -> Event:
+        named = self._flow
+        if row.text(named["at"]) is None:
+            row.fault("unreadable_time", f"{named['at']}: expected a time, found nothing")
+        event = Event(event_type, row.time(named["at"]), unit=row.text(named["unit"]), note=row.text(named["note"]))
+        if event_type in ("extended", "reopened"):
+            event.old_due, event.new_due = row.due(named["old_due"]), row.due(named["new_due"])
+        return event
+
+    def _rating(self, record: Record, visited_at: Any) -> Iterator[Event]:
+        """The rating of the call-back, as ``visit`` tells it; 未评价 is none."""
+        named = self._map["visit"]
+        visit = record.row(named["row"])
+        satisfaction = visit.code("satisfaction", named["result"]) if visit else None
+        if not visit or not satisfaction:
+            return
+        at = visit.time(named["at"]) or visited_at
+        if at is None and visit.text(named["at"]) is None:
+            visit.fault("unreadable_time", f"{named['at']}: expected a time, found nothing")
+        yield Event("rated", at, satisfaction=satisfaction)
+
+    # --- pages --------------------------------------------------------------------------------------------------------------
+
+    def _window(self, window: Window) -> Iterator[Page]:
+        start, end = (moment.astimezone(BEIJING).isoformat(timespec="seconds") for moment in (window.start, window.end))
+        asked = {"updatedFrom": start, "updatedTo": end, "limit": self._lane.extra.page_size}
+        seen: set[str] = set()
+        for _ in range(ROUNDS):
+            page = Page()
+            for page in self._cursor_pages(asked):
+                seen.update(self._key(row) for row in page.records)
+                yield page
+            if (page.total or 0) <= len(seen):
+                break
+
+    def _cursor_pages(self, asked: dict[str, Any]) -> Iterator[Page]:
+        cursors: set[str] = set()
+        cursor: str | None = None
+        empty = 0
+        while True:
+            answer = self._get(asked if cursor is None else {**asked, "cursor": cursor})
+            if answer["total"] < 0:
+                raise self._lane.stopped(Fault("envelope", f"a total of {answer['total']}"))
+            yield Page(records=answer["items"], total=answer["total"])
+            cursor = answer["nextCursor"] or None
+            empty = 0 if answer["items"] else empty + 1
+            if cursor is None:
+                return
+            if cursor in cursors:
+                raise self._lane.stopped(Fault("page_loop", "a cursor that was handed out before"))
+            if empty > MOST_EMPTY_PAGES:
+                raise self._lane.stopped(Fault("page_loop", f"cursor after cursor and no items on {empty} pages"))
+            cursors.add(cursor)
+
+    def _key(self, row: Raw) -> str:
+        number = ticket_number(row, self._map["fields"]["source_no"])
+        return number or repr(sorted(row.items(), key=lambda item: item[0]))
+
+    # --- the wire -----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _lane(self) -> HttpLane:
+        return HttpLane(self.name, self.connection)
+
+    def _get(self, asked: dict[str, Any]) -> Raw:
+        def once() -> Raw:
+            try:
+                return self._get_once(asked)
+            except Fault as fault:
+                if fault.key != "http_401":
+                    raise
+            self._token = None
+            try:
+                return self._get_once(asked)
+            except Fault as fault:
+                if fault.key != "http_401":
+                    raise
+                raise Fault("token_short_lived", fault.found) from None
+
+        return self._lane.checked(self._lane.ask(once), self._map["envelope"])
+
+    _token: str | None = None
+
+    def _get_once(self, asked: dict[str, Any]) -> Raw:
+        if self._token is None:
+            self._token = self._new_token()
+        return self._lane.request("GET", WORK_ORDERS, params=asked, headers={"Authorization": f"Bearer {self._token}"})
+
+    def _new_token(self) -> str:
+        client_id, client_secret = self._lane.secret()
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+
+        def once() -> Raw:
+            try:
+                return self._lane.request("POST", TOKEN, data=form)
+            except Fault as fault:
+                if fault.key in ("http_400", "http_401", "http_403"):
+                    raise Fault("token_refused", fault.found) from None
+                raise
+
+        return str(self._lane.checked(self._lane.ask(once), self._map["token_envelope"])["access_token"])

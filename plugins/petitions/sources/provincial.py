@@ -1,0 +1,282 @@
+"""省一体化信访平台: signed JSON over HTTP, numbered pages.
+
+Service:    ``POST {base}/api/xfj/query``, every question signed (``login`` is the app id, ``password`` the app secret)
+Asked by:   ``lastmodifytime`` in a closed window, or up to 200 numbers
+Pages:      ordered by (``lastmodifytime``, ``xfjbh``), at most 500 records each
+Record:     one petition; what was done stands in the list ``blfs``, in time order
+Notes:      tickets are touched while we page. One that is touched moves to a later page, and all rows behind its old place come one
+            place nearer: whoever goes from page 1 to 2 to 3 misses the row that just came over the edge. So pages are not counted
+            through. Each question starts at the second at which the last answer ended, and a ticket only ever moves to later seconds:
+            whatever is touched before our place was seen, whatever is touched behind it will be. Only a second that holds more than
+            a page is read by page numbers, from its last page to its first, against the direction in which rows move.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from petitions.model import BEIJING, Event
+from petitions.sources import ticket_number
+from petitions.sources.base import Ask, Page, Raw, Source, Window
+from petitions.sources.http import REMEDIES, Fault, HttpLane, told_in_words, wait_asked_for
+
+if TYPE_CHECKING:
+    from petitions.normalise import Record
+
+QUERY = "/api/xfj/query"
+# How often a window is gone over that holds more than was seen. What is still missing then turns the batch red.
+ROUNDS = 4
+SECOND = timedelta(seconds=1)
+
+
+class Provincial(Source):
+    name = "provincial"
+    lookup_size = 200
+
+    def pages(self, ask: Ask) -> Iterator[Page]:
+        if ask.window:
+            yield from self._window(ask.window)
+        yield from self._lookup(ask.numbers)
+
+    def events(self, record: Record) -> Iterable[Event]:
+        yield Event("received", record.time(self._columns["received"]))
+        rating = record.code("satisfaction", "mydpj")
+        flow = record.rows(self._flow["list"])
+        columns = list(self._column_events(record, rating))
+        if not flow:
+            yield from columns
+            return
+        told = list(self._flow_events(flow, rating))
+        _compare(record, columns, told)
+        yield from (event for event in told if event.event_type != "received")
+
+    # --- events -------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _map(self) -> dict[str, Any]:
+        return self.settings.source_maps[self.name]
+
+    @property
+    def _flow(self) -> dict[str, str]:
+        return self._map["flow"]
+
+    @property
+    def _columns(self) -> dict[str, str]:
+        return self._map["columns"]
+
+    def _column_events(self, record: Record, rating: str | None) -> Iterator[Event]:
+        for event_type, field in self._columns.items():
+            at = record.time(field)
+            if at and event_type != "received":
+                yield Event(event_type, at, unit=record.text(self._map["fields"]["unit"]))
+        closed = record.time(self._columns["closed"])
+        if rating and closed:
+            yield Event("rated", closed, satisfaction=rating)
+        elif rating and not record.raw.get(self._flow["list"]):
+            record.remark(f"mydpj without {self._columns['closed']}: a rating of unknown time is left out")
+
+    def _flow_events(self, flow: list[Record], rating: str | None) -> Iterator[Event]:
+        named = self._flow
+        for row in flow:
+            if row.text(named["code"]) is None:
+                row.fault("unknown_code", f"{named['code']}: expected a code, found nothing")
+            event_type = row.code("event", named["code"])
+            if event_type is None:
+                continue
+            if row.text(named["at"]) is None:
+                row.fault("unreadable_time", f"{named['at']}: expected a time, found nothing")
+            event = Event(event_type, row.time(named["at"]), unit=row.text(named["unit"]), note=row.text(named["note"]))
+            if event_type in ("extended", "reopened"):
+                event.old_due, event.new_due = row.due(named["old_due"]), row.due(named["new_due"])
+            if event_type == "rated":
+                if rating is None:
+                    row.remark("a rating in blfs without a value in mydpj is left out")
+                    continue
+                event.satisfaction = rating
+            yield event
+
+    # --- the window ---------------------------------------------------------------------------------------------------------
+
+    def _window(self, window: Window) -> Iterator[Page]:
+        start, end = (_whole_second(moment) for moment in (window.start, window.end))
+        seen: set[str] = set()
+        total, place = 0, start
+        for turn in range(ROUNDS):
+            walk = _Walk(self, place, end, jump=turn < 2)
+            for rows in walk.rows():
+                seen.update(self._key(row) for row in rows)
+                yield Page(records=rows)
+            total = walk.total if walk.in_one_answer and place == start else self._count(start, end)
+            if total <= len(seen):
+                break
+            # Something came while we read: behind our place, most likely. If not, everything is read again, page by page.
+            place = walk.place if turn == 0 else start
+        yield Page(total=total)
+
+    def _count(self, start: datetime, end: datetime) -> int:
+        return int(self.question(_between(start, end), 1, page_size=1)["total"])
+
+    def _key(self, row: Raw) -> str:
+        return ticket_number(row, self._map["fields"]["source_no"]) or digest(row).hex()
+
+    def time_of(self, row: Raw) -> datetime | None:
+        """The platform update time of a raw row, None where it cannot be read."""
+        from petitions.normalise import Record
+
+        return Record(row, {}).time(self._map["fields"]["updated_at"])
+
+    # --- the look-up --------------------------------------------------------------------------------------------------------
+
+    def _lookup(self, numbers: tuple[str, ...]) -> Iterator[Page]:
+        size, place = min(self.lookup_size, self._lane.extra.page_size if numbers else self.lookup_size), 0
+        while place < len(numbers):
+            asked = numbers[place : place + size]
+            data = self.question({"xfjbhList": list(asked)}, 1)
+            if data["total"] > len(data["list"]) and data["pageSize"] < len(asked):
+                size = data["pageSize"]  # smaller pages than asked for: ask for fewer, one page each
+                continue
+            yield Page(records=data["list"], total=data["total"])
+            place += len(asked)
+
+    # --- the wire -----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _lane(self) -> HttpLane:
+        return HttpLane(self.name, self.connection)
+
+    def question(self, asked: dict[str, Any], page_no: int, *, page_size: int | None = None) -> dict[str, Any]:
+        """The ``data`` of the answer, checked: envelope, page number, and as many rows as its total says.
+
+        :raises LaneStopped: as the table of remedies says.
+        """
+        lane = self._lane
+        app_id, secret = lane.secret()
+        data = {**asked, "pageNo": page_no, "pageSize": page_size or lane.extra.page_size}
+
+        def once() -> Raw:
+            # Signed anew each time: a nonce is taken once only, and a time stamp grows old.
+            answer = lane.request(
+                "POST", QUERY, data=_signed(app_id, secret, data), headers={"Content-Type": "application/json; charset=utf-8"}
+            )
+            _refuse_code(lane.checked(answer, {"code": "whole number"}))
+            page = lane.checked(answer, self._map["envelope"])["data"]
+            _refuse_page(page, page_no)
+            return page
+
+        return lane.ask(once)
+
+
+class _Walk:
+    """One way through a window. ``place`` is the second reached, ``total`` what the last answer said."""
+
+    def __init__(self, source: Provincial, start: datetime, end: datetime, *, jump: bool) -> None:
+        self.source, self.place, self.end, self.jump = source, start, end, jump
+        self.total = 0
+        self.in_one_answer = False
+
+    def rows(self) -> Iterator[list[Raw]]:
+        """The rows page by page; a row that comes again because questions overlap is given once."""
+        page_no, held, answers = 1, set[bytes](), 0
+        while True:
+            page = self.source.question(_between(self.place, self.end), page_no)
+            rows, self.total, answers = page["list"], page["total"], answers + 1
+            digests = [digest(row) for row in rows]
+            yield [row for row, name in zip(rows, digests, strict=True) if name not in held]
+            if not rows or page_no * page["pageSize"] >= self.total:
+                self.in_one_answer = answers == 1
+                return
+            last = self._last(rows) if self.jump else None
+            if last is None:
+                page_no, held = page_no + 1, held | set(digests)
+            elif last > self.place:
+                self.place, page_no, held = last, 1, set(digests)
+            else:
+                yield from self._second(held | set(digests))
+                self.place, page_no, held = self.place + SECOND, 1, set()
+
+    def _second(self, held: set[bytes]) -> Iterator[list[Raw]]:
+        """All rows of a second that holds more than a page, last page first: rows only leave it, so they come towards us."""
+        asked = _between(self.place, self.place)
+        for _ in range(ROUNDS):
+            first = page = self.source.question(asked, 1)
+            for page_no in range(-(-first["total"] // first["pageSize"]), 0, -1):
+                page = self.source.question(asked, page_no)
+                new = [row for row in page["list"] if digest(row) not in held]
+                held.update(map(digest, new))
+                yield new
+            if page["total"] <= first["total"]:
+                return
+
+    def _last(self, rows: list[Raw]) -> datetime | None:
+        """The second at which the rows end; None where their times cannot be relied on (bad records are not ours to judge here)."""
+        readable = [at for row in rows if (at := self.source.time_of(row)) and self.place <= at <= self.end]
+        return readable[-1] if readable and readable == sorted(readable) else None
+
+
+def digest(row: Raw) -> bytes:
+    return sha256(json.dumps(row, sort_keys=True).encode()).digest()[:16]
+
+
+def sign(app_id: str, secret: str, timestamp: str, nonce: str, data: dict[str, Any]) -> str:
+    """Lowercase hex HMAC-SHA256 over app id, time stamp, nonce and the data as canonical JSON, one line each."""
+    canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hmac.new(secret.encode(), "\n".join((app_id, timestamp, nonce, canonical)).encode(), sha256).hexdigest()
+
+
+def _signed(app_id: str, secret: str, data: dict[str, Any]) -> bytes:
+    timestamp, nonce = str(int(time.time())), secrets.token_hex(16)
+    body = {"appId": app_id, "timestamp": timestamp, "nonce": nonce, "sign": sign(app_id, secret, timestamp, nonce, data), "data": data}
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def _refuse_code(answer: Raw) -> None:
+    code = answer["code"]
+    if code == 0:
+        return
+    told = told_in_words(answer.get("msg"))
+    data = answer.get("data")
+    wait_s = wait_asked_for(data.get("retryAfter")) if isinstance(data, dict) else None
+    key = f"code_{code}" if f"code_{code}" in REMEDIES else "code_unknown"
+    raise Fault(key, f"code {code}" + (f" ({told})" if told else ""), wait_s=wait_s)
+
+
+def _refuse_page(page: dict[str, Any], page_no: int) -> None:
+    size, total, rows = page["pageSize"], page["total"], page["list"]
+    if size < 1 or total < 0:
+        raise Fault("envelope", f"pageSize {size} and total {total}")
+    if page["pageNo"] != page_no:
+        raise Fault("page_loop", f"page {page['pageNo']} in place of page {page_no}")
+    due = min(size, total - (page_no - 1) * size)
+    if len(rows) < due:
+        raise Fault("short_page", f"{len(rows)} records on page {page_no} where {due} should be")
+
+
+def _compare(record: Record, columns: list[Event], flow: list[Event]) -> None:
+    """What the columns say and ``blfs`` does not is reported; ``blfs`` wins."""
+    told = {(event.event_type, event.occurred_at) for event in flow}
+    ended = {event.occurred_at for event in flow if event.event_type in ("closed", "withdrawn", "duplicate", "not_accepted")}
+    for event in columns:
+        agrees = (event.event_type, event.occurred_at) in told or (event.event_type == "closed" and event.occurred_at in ended)
+        if event.event_type == "rated":  # the column tells no time of it
+            agrees = any(kind == "rated" for kind, _ in told)
+        if not agrees:
+            record.remark(f"the columns tell {event.event_type} otherwise than blfs does: blfs is taken")
+    received = record.time("djsj")
+    if any(event.event_type == "received" and event.occurred_at != received for event in flow):
+        record.remark("blfs tells received otherwise than djsj does: djsj is taken")
+
+
+def _between(start: datetime, end: datetime) -> dict[str, str]:
+    return {"lastmodifytimeBegin": f"{start:%Y-%m-%d %H:%M:%S}", "lastmodifytimeEnd": f"{end:%Y-%m-%d %H:%M:%S}"}
+
+
+def _whole_second(moment: datetime) -> datetime:
+    return moment.astimezone(BEIJING).replace(microsecond=0)

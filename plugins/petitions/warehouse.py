@@ -1,0 +1,314 @@
+"""The warehouse and its two engines: DuckDB, one file under the home, and PostgreSQL, a server.
+
+Both run the same SQL texts from ``sql/``. A statement names its parameters ``:like_this``; a file may use Jinja for pieces that
+repeat. One writer at a time: a file lock (DuckDB) or an advisory lock (PostgreSQL) makes a second one wait. Readers of DuckDB open
+a published copy that is replaced by rename, so that a question never meets a lock.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from petitions.connections import Connection, ConnectionMissing, get
+from petitions.settings import CHECKOUT, Settings, SettingsError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SQL = CHECKOUT / "sql"
+ZONE = "Asia/Shanghai"
+FOREVER = "9999-12-31 00:00:00+08"
+
+_PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
+_STATEMENT_END = re.compile(r";[ \t]*(?:\n|$)")
+# Any fixed number: the writers of one PostgreSQL database queue on it.
+_WRITER_LOCK = 7_253_641
+
+
+class NoWarehouse(SettingsError):
+    """Nothing was loaded into this home yet."""
+
+
+class Warehouse(ABC):
+    """One open session. Times go in as aware datetimes and come out as aware datetimes in Beijing time."""
+
+    @abstractmethod
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run one statement for its effect."""
+
+    @abstractmethod
+    def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run one query; a row is a dict from column to value."""
+
+    @abstractmethod
+    def stage(self, table: str, content: pa.Table | Path) -> None:
+        """Make the temporary table ``table`` from an Arrow table or a Parquet file, through the engine's bulk path."""
+
+    @abstractmethod
+    def insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Append a few rows (control tables); whole columns go through :meth:`stage`."""
+
+    @abstractmethod
+    def transaction(self) -> Any:
+        """A context manager: all of it or nothing."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def run(self, file: str, parameters: Mapping[str, Any] | None = None, **pieces: Any) -> None:
+        """Run the statements of ``sql/<file>``, one after the other. ``pieces`` are what its Jinja expressions name."""
+        for statement in statements(_render(file, **pieces)):
+            self.execute(statement, parameters)
+
+    def value(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """The first column of the only row."""
+        (row,) = self.rows(statement, parameters)
+        return next(iter(row.values()))
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a SQL text; a semicolon at the end of a line ends one."""
+    without_comments = re.sub(r"(?m)^\s*--.*\n", "", text)
+    return [part.strip() for part in _STATEMENT_END.split(without_comments) if part.strip()]
+
+
+@cache
+def _templates() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+
+
+def _render(file: str, **pieces: Any) -> str:
+    text = (SQL / file).read_text(encoding="utf-8")
+    if "{%" not in text and "{{" not in text:
+        return text
+    return str(_templates().get_template(file).render(**pieces))
+
+
+def _used(statement: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    names = set(_PARAMETER.findall(statement))
+    return {name: value for name, value in (parameters or {}).items() if name in names}
+
+
+class DuckDB(Warehouse):
+    """The embedded engine."""
+
+    def __init__(self, file: Path, read_only: bool) -> None:
+        import duckdb
+
+        self._connection = duckdb.connect(str(file), read_only=read_only)
+        self._connection.execute(f"set timezone = '{ZONE}'")
+
+    def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:
+        used = _used(statement, parameters)
+        return self._connection.execute(_PARAMETER.sub(r"$\1", statement), used or None)
+
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self._run(statement, parameters)
+
+    def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        answer = self._run(statement, parameters)
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def stage(self, table: str, content: pa.Table | Path) -> None:
+        self.execute(f"drop table if exists {table}")
+        if isinstance(content, Path):
+            self.execute(f"create temp table {table} as select * from read_parquet('{content}')")
+            return
+        self._connection.register("arriving", content)
+        self.execute(f"create temp table {table} as select * from arriving")
+        self._connection.unregister("arriving")
+
+    def insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            places = ", ".join("?" for _ in rows[0])
+            self._connection.executemany(f"insert into {table} values ({places})", rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("rollback")
+            raise
+        self._connection.execute("commit")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Postgres(Warehouse):
+    """The server engine."""
+
+    def __init__(self, connection: Connection) -> None:
+        import psycopg
+        from psycopg.rows import dict_row
+
+        self._connection = psycopg.connect(
+            host=connection.host,
+            port=connection.port,
+            user=connection.login,
+            password=connection.password,
+            dbname=connection.schema,
+            autocommit=True,
+            row_factory=dict_row,
+            options=f"-c timezone={ZONE} -c jit=off",
+        )
+
+    def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:
+        used = _used(statement, parameters)
+        text = _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%")) if used else statement
+        return self._connection.execute(text.encode(), used or None)
+
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self._run(statement, parameters)
+
+    def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        return list(self._run(statement, parameters).fetchall())
+
+    def stage(self, table: str, content: pa.Table | Path) -> None:
+        import pyarrow.parquet as pq
+
+        source = pq.ParquetFile(content) if isinstance(content, Path) else None
+        schema = source.schema_arrow if source else content.schema
+        columns = ", ".join(f"{field.name} {_POSTGRES_TYPES[str(field.type)]}" for field in schema)
+        self.execute(f"drop table if exists {table}")
+        self.execute(f"create temp table {table} ({columns})")
+        with self._connection.cursor() as cursor, cursor.copy(f"copy {table} from stdin") as copy:
+            for batch in source.iter_batches() if source else content.to_batches():
+                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    copy.write_row(row)
+        self.execute(f"analyze {table}")
+
+    def insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            with self._connection.cursor() as cursor, cursor.copy(f"copy {table} from stdin") as copy:
+                for row in rows:
+                    copy.write_row(row)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._connection.transaction():
+            yield
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+_POSTGRES_TYPES = {
+    "string": "text",
+    "large_string": "text",
+    "int32": "integer",
+    "int64": "bigint",
+    "bool": "boolean",
+    "date32[day]": "date",
+    "timestamp[us, tz=UTC]": "timestamptz",
+}
+
+
+def connection(settings: Settings) -> Connection:
+    """The warehouse's connection: ``petitions_warehouse`` where it stands, else the embedded file of the home."""
+    try:
+        return get("petitions_warehouse")
+    except ConnectionMissing:
+        return Connection("petitions_warehouse", "duckdb", host=str(settings.warehouse / "petitions.duckdb"))
+
+
+def _published(file: Path) -> Path:
+    return file.with_suffix(".published" + file.suffix)
+
+
+@contextmanager
+def reader(settings: Settings) -> Iterator[Warehouse]:
+    """A read-only session.
+
+    :raises NoWarehouse: when nothing was loaded yet, saying how to load.
+    """
+    told = connection(settings)
+    if told.conn_type == "duckdb":
+        file = _published(_duckdb_file(told))
+        if not file.exists():
+            raise NoWarehouse(f"no warehouse at {file}: nothing was loaded yet; run `petitions run --from D --to D` or `make run`")
+        warehouse: Warehouse = DuckDB(file, read_only=True)
+    else:
+        warehouse = _postgres(told)
+        if warehouse.value("select to_regclass('control.batch')") is None:
+            warehouse.close()
+            raise NoWarehouse("the warehouse database is empty: nothing was loaded yet; run `petitions run --from D --to D`")
+    try:
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+@contextmanager
+def writer(settings: Settings, publish: bool = True) -> Iterator[Warehouse]:
+    """The one writing session; waits for another writer to finish.
+
+    Readers see what was written when it ends well with ``publish`` (DuckDB), or when a transaction commits (PostgreSQL).
+    """
+    told = connection(settings)
+    if told.conn_type == "duckdb":
+        yield from _duckdb_writer(_duckdb_file(told), publish)
+    else:
+        yield from _postgres_writer(told)
+
+
+def _duckdb_writer(file: Path, publish: bool) -> Iterator[Warehouse]:
+    from filelock import FileLock
+
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(f"{file}.lock"):
+        warehouse = DuckDB(file, read_only=False)
+        try:
+            _prepare(warehouse)
+            yield warehouse
+        finally:
+            warehouse.close()
+        if publish:
+            _publish(file)
+
+
+def _publish(file: Path) -> None:
+    """Put a copy beside the file for readers, by rename: they see the old one or the new one, never a half."""
+    aside = file.with_suffix(f".{os.getpid()}.tmp")
+    shutil.copyfile(file, aside)
+    os.replace(aside, _published(file))
+
+
+def _postgres_writer(told: Connection) -> Iterator[Warehouse]:
+    warehouse = _postgres(told)
+    try:
+        warehouse.execute(f"select pg_advisory_lock({_WRITER_LOCK})")
+        _prepare(warehouse)
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+def _prepare(warehouse: Warehouse) -> None:
+    for file in sorted((SQL / "schema").glob("*.sql")):
+        warehouse.run(f"schema/{file.name}")
+
+
+def _duckdb_file(told: Connection) -> Path:
+    if not told.host:
+        raise SettingsError('connection petitions_warehouse: expected {"conn_type":"duckdb","host":"/path/file.duckdb"}, found no host')
+    return Path(told.host)
+
+
+def _postgres(told: Connection) -> Postgres:
+    if told.conn_type not in {"postgres", "postgresql"}:
+        raise SettingsError(f"connection petitions_warehouse: conn_type is duckdb or postgres, found {told.conn_type!r}")
+    return Postgres(told)

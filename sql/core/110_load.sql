@@ -1,0 +1,41 @@
+-- One batch into the warehouse: what it brought is known from now on, what it brought before (a retry) is replaced.
+-- reads:  stage_ticket, stage_event, stage_quarantine (temp, from staging), :batch_id, :source, :fetched_at
+-- writes: core.content, core.content_event, core.sighting, control.quarantine_sighting, control.touched
+-- grain:  sighting = ticket × content × batch
+
+insert into control.touched (ticket_id)
+select ticket_id from core.sighting where batch_id = :batch_id
+union
+select ticket_id from stage_ticket;
+
+delete from core.sighting where batch_id = :batch_id;
+
+delete from control.quarantine_sighting where batch_id = :batch_id;
+
+create temp table new_content as
+select distinct cast(s.content_id as uuid) as content_id
+from stage_ticket s
+where not exists (select 1 from core.content c where c.content_id = cast(s.content_id as uuid));
+
+insert into core.content
+select
+    n.content_id, s.ticket_id, :source, s.source_no, s.received_at, s.channel, s.ticket_type, s.urgency, s.category, s.area, s.unit,
+    s.title, s.content, s.address, s.petitioner, s.phone, s.id_number, s.person_key, s.persons, s.repeat, s.restricted,
+    s.due_at, s.due_upper_at, s.limit_amount, s.limit_unit, s.out_of_order
+from stage_ticket s
+join new_content n on n.content_id = cast(s.content_id as uuid);
+
+insert into core.content_event
+select n.content_id, e.seq, e.event_type, e.occurred_at, e.unit, e.old_due, e.new_due, e.satisfaction, e.note
+from stage_event e
+join new_content n on n.content_id = cast(e.content_id as uuid);
+
+insert into core.sighting
+select ticket_id, :source, cast(content_id as uuid), :batch_id, :fetched_at, updated_at, update_key, export_at, false
+from stage_ticket;
+
+insert into control.quarantine_sighting
+select record_id, :batch_id, :source, source_no, rule, reason, :fetched_at, file, line
+from stage_quarantine;
+
+drop table new_content;

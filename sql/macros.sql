@@ -1,0 +1,46 @@
+{#- Pieces of SQL that more than one step needs. -#}
+{#- Whole division: `/` of whole numbers is a fraction on one engine and whole on the other. -#}
+{% macro div(number, by) -%}
+cast(({{ number }} - {{ number }} % {{ by }}) / {{ by }} as bigint)
+{%- endmacro %}
+{#- The event's own time that a mark (see 220_life.sql) carries. -#}
+{% macro mark_time(mark) -%}
+to_timestamp({{ mark }} % 1000000000000 - 100000000000)
+{%- endmacro %}
+{#- From where a rule's clock runs at an ordinal: its start event, or `received` where it was done before that event ever occurred. -#}
+{% macro start_kind(start_ordinal, ordinal, done_mark) -%}
+case
+    when {{ start_ordinal }} * 1000000000000 <= coalesce({{ done_mark }}, {{ ordinal }} * 1000000000000 + 999999999999)
+        and {{ start_ordinal }} <= {{ ordinal }} then 'event'
+    when {{ done_mark }} is not null then 'received'
+end
+{%- endmacro %}
+{% macro second_of_day(at) -%}
+(cast(extract(epoch from {{ at }}) as bigint) - cast(extract(epoch from cast(cast({{ at }} as date) as timestamptz)) as bigint))
+{%- endmacro %}
+{% macro within_office(second) -%}
+({% for session in office_hours %}{% if not loop.first %} + {% endif %}greatest(0, least({{ second }}, {{ session.ends }}) - {{ session.begins }}){% endfor %})
+{%- endmacro %}
+{# The place of an instant on the scale: what has passed up to and including it. #}
+{% macro passed(unit, at, day) -%}
+case {{ unit }}
+    when 'hour' then cast(extract(epoch from {{ at }}) as bigint)
+    when 'calendar_day' then {{ day }}.day - date '1970-01-01'
+    when 'working_day' then {{ day }}.workday_no
+    when 'working_hour' then
+        ({{ day }}.workday_no - cast({{ day }}.is_working as integer)) * {{ office_seconds }}
+        + cast({{ day }}.is_working as integer) * {{ within_office(second_of_day(at)) }}
+end
+{%- endmacro %}
+{# An instant is in time for a due where its reach is at or below the due's place on the scale. #}
+{% macro reach(unit, roll, at, day) -%}
+case {{ unit }}
+    when 'hour' then cast(extract(epoch from {{ at }}) as bigint)
+    when 'calendar_day' then
+        case {{ roll }} when 'next_workday' then {{ day }}.previous_workday - date '1970-01-01' + 1 else {{ day }}.day - date '1970-01-01' end
+    when 'working_day' then {{ day }}.workday_no - cast({{ day }}.is_working as integer) + 1
+    when 'working_hour' then
+        ({{ day }}.workday_no - cast({{ day }}.is_working as integer)) * {{ office_seconds }}
+        + cast({{ day }}.is_working as integer) * {{ within_office(second_of_day(at) ~ ' - 1') }} + 1
+end
+{%- endmacro %}

@@ -1,0 +1,189 @@
+"""The SQL and the reference evaluator agree on thousands of random lives, at random (T, K), on every state and every metric.
+
+The evaluator (tests/reference) is written from the metric page alone. Where the two differ, one of them misreads the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from petitions import ledger, questions
+from petitions import warehouse as warehouses
+from petitions.metrics import definitions
+from petitions.model import BEIJING
+from petitions.questions import Scope
+from petitions.settings import Settings
+from petitions.warehouse import Warehouse
+
+from tests import worlds
+from tests.reference import evaluator, lives
+from tests.reference.evaluator import World
+
+APPEALS = ("公众举报",)
+WINDOWS = [(date(2022, 1, 1), date(2026, 12, 31)), (date(2023, 1, 1), date(2023, 12, 31)), (date(2024, 2, 1), date(2024, 2, 29))]
+GROUPINGS = [(), ("source",), ("source", "month"), ("unit",), ("category", "ticket_type"), ("channel", "area")]
+
+Filled = tuple[World, Warehouse]
+
+
+def filled(folder: Path, seed: int, tickets: int) -> Iterator[Filled]:
+    (folder / "config").mkdir()
+    worlds.write_rules(folder / "config", lives.rules())
+    settings = Settings(home=folder / "home", config=folder / "config")
+    versions = lives.random_lives(seed, tickets)
+    with warehouses.writer(settings, publish=False) as warehouse:
+        worlds.fill(warehouse, versions)
+        ledger.refresh(warehouse, settings)
+        yield lives.settings(versions), warehouse
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    yield from filled(tmp_path_factory.mktemp("world"), seed=20231024, tickets=5000)
+
+
+def moments(world: World, seed: int, count: int) -> list[tuple[datetime, datetime]]:
+    """Points (T, K) on and beside events, dues and fetches."""
+    chance = Random(seed)
+    last = max(version.known_at for version in world.versions)
+    picked = [chance.choice(world.versions) for _ in range(count)]
+    return [(lives.random_moment(chance, one), chance.choice([last, one.known_at, chance.choice(world.versions).known_at])) for one in picked]
+
+
+def disagreements(world: World, warehouse: Warehouse, T: datetime, K: datetime) -> list[str]:
+    held = {row["ticket_id"]: row for row in warehouse.rows(f"select * from core.posting where {questions._standing()}", {"as_of": T, "as_known": K})}
+    known = evaluator.newest(world, K)
+    found = []
+    for ticket_id in sorted(held.keys() | known.keys()):
+        state = evaluator.state_of(world, known[ticket_id], T) if ticket_id in known else None
+        row = held.get(ticket_id)
+        if state is None or row is None:
+            if state is not row:
+                found.append(f"{ticket_id} at ({T}, {K}): reference {state}, ledger {row}")
+            continue
+        found += [
+            f"{ticket_id} at ({T}, {K}): {name} is {wanted} by the reference, {row[name]} in the ledger"
+            for name, wanted in expected(state).items()
+            if row[name] != wanted
+        ]
+    return found
+
+
+def expected(state: evaluator.State) -> dict[str, Any]:
+    told = {"valid": state.valid, "closed": state.closed, "suspended": state.suspended, "unit": state.unit, "satisfaction": state.rating}
+    told |= {"closed_at": state.closed_at, "returned": state.counts["returned"] > 0, "reopened": state.counts["reopened"] > 0}
+    if not state.valid:
+        return told
+    for kind, clock in state.clocks.items():
+        told |= {f"{kind}_class": clock.verdict, f"{kind}_due_at": clock.due_at}
+    close = state.clocks["close"]
+    return told | {"done_at": close.done_at, "close_due_source": close.due_source, "provisional": close.provisional}
+
+
+def test_every_state_agrees(world: Filled) -> None:
+    made, warehouse = world
+    for T, K in moments(made, seed=1, count=10):
+        assert disagreements(made, warehouse, T, K)[:5] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_every_state_agrees_on_many_more_lives(tmp_path: Path, seed: int) -> None:
+    for made, warehouse in filled(tmp_path, seed, tickets=10_000):
+        for T, K in moments(made, seed, count=25):
+            assert disagreements(made, warehouse, T, K)[:5] == []
+
+
+@pytest.mark.parametrize("population", ["appeals", "cases", "visits"])
+def test_every_metric_agrees_in_every_group(world: Filled, population: str) -> None:
+    made, warehouse = world
+    for place, (T, K) in enumerate(moments(made, seed=2, count=12)):
+        (start, end), by = WINDOWS[place % len(WINDOWS)], GROUPINGS[place % len(GROUPINGS)]
+        scope = Scope.of(warehouse, population, start, end, T, K)
+        groups, total = questions.figures(warehouse, scope, APPEALS, by)
+        wanted = evaluator.metrics(made, population, start, end, T, K, by)
+        answers = {tuple(row["by"].values()): row for row in groups} if by else {(): total}
+        assert set(answers) == set(wanted)
+        for key, row in wanted.items():
+            assert {name: plain(answers[key][name]) for name in row} == row, f"{key} at ({T}, {K})"
+
+
+def plain(value: Any) -> int | tuple[int, int] | Decimal | None:
+    return (value["numerator"], value["denominator"]) if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("population", ["appeals", "cases", "visits"])
+def test_the_list_behind_a_count_is_as_long_as_the_count(world: Filled, population: str) -> None:
+    made, warehouse = world
+    counts, _, _ = definitions(population)
+    for (start, end), (T, K) in zip(WINDOWS, moments(made, seed=3, count=3), strict=True):
+        scope = Scope.of(warehouse, population, start, end, T, K)
+        _, total = questions.figures(warehouse, scope, APPEALS)
+        for count in counts:
+            listed = [row["ticket_id"] for row in questions.tickets(warehouse, scope, APPEALS, count.key)]
+            assert len(listed) == len(set(listed)) == total[count.key]
+            if count.key in evaluator.counts_of(population):
+                assert set(listed) == evaluator.tickets(made, count.key, population, start, end, T, K)
+
+
+@pytest.mark.parametrize("population", ["appeals", "cases"])
+def test_flow_agrees_and_balances(world: Filled, population: str) -> None:
+    made, warehouse = world
+    for (start, end), (_, K) in zip([*WINDOWS, (date(2024, 2, 9), date(2024, 2, 9))], moments(made, seed=4, count=4), strict=True):
+        scope = Scope.of(warehouse, population, start, end, None, K)
+        groups, total = questions.flow(warehouse, scope, APPEALS, ("source",))
+        wanted = evaluator.flow(made, population, start, end, K, ("source",))
+        assert {(row["by"]["source"],): {name: row[name] for name in row if name != "by"} for row in groups} == wanted
+        inward = total["opening"] + total["received"] + total["reopened"] + total["restored"]
+        assert inward - total["closed"] - total["excluded"] == total["closing"]
+
+
+def test_what_was_said_yesterday_is_said_again_after_todays_corrections(tmp_path: Path) -> None:
+    """`as-known` yesterday gives yesterday's figures to the digit, whatever was loaded since."""
+    (tmp_path / "config").mkdir()
+    worlds.write_rules(tmp_path / "config", lives.rules())
+    settings = Settings(home=tmp_path / "home", config=tmp_path / "config")
+    versions = sorted(lives.random_lives(7, 400), key=lambda version: version.known_at)
+    yesterday = versions[len(versions) // 2].known_at
+    window = (date(2022, 1, 1), date(2026, 12, 31))
+    as_of = datetime(2024, 3, 1, 12, tzinfo=BEIJING)
+    with warehouses.writer(settings, publish=False) as warehouse:
+        worlds.fill(warehouse, [version for version in versions if version.known_at <= yesterday])
+        ledger.refresh(warehouse, settings)
+        said = questions.figures(warehouse, Scope.of(warehouse, "appeals", *window, as_of), APPEALS, ("source",))
+        worlds.fill(warehouse, [version for version in versions if version.known_at > yesterday])
+        ledger.refresh(warehouse, settings)
+        again = questions.figures(warehouse, Scope.of(warehouse, "appeals", *window, as_of, yesterday), APPEALS, ("source",))
+        today = questions.figures(warehouse, Scope.of(warehouse, "appeals", *window, as_of), APPEALS, ("source",))
+    assert again == said
+    assert today != said
+
+
+def test_the_tables_do_not_depend_on_the_order_of_loading(tmp_path: Path) -> None:
+    """Any order, any split, anything twice: the same ledger."""
+    (tmp_path / "config").mkdir()
+    worlds.write_rules(tmp_path / "config", lives.rules())
+    versions = lives.random_lives(11, 150)
+    tables = []
+    for attempt in range(4):
+        chance = Random(attempt)
+        order = chance.sample(versions, len(versions)) if attempt else sorted(versions, key=lambda version: version.known_at)
+        cut = chance.randrange(1, len(order))
+        settings = Settings(home=tmp_path / f"home{attempt}", config=tmp_path / "config")
+        with warehouses.writer(settings, publish=False) as warehouse:
+            for part in (order[:cut], order[cut:]):
+                worlds.fill(warehouse, part)
+                ledger.refresh(warehouse, settings)
+            tables.append(
+                [
+                    warehouse.rows(f"select * from core.{table} order by all")
+                    for table in ("sighting", "ticket_version", "clock", "posting", "passage")
+                ]
+            )
+    assert all(found == tables[0] for found in tables[1:])

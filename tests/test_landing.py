@@ -1,0 +1,150 @@
+"""The landing zone: complete or not at all, unchanged, unreadable for others."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import stat
+import subprocess
+import sys
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from petitions.landing import RECORDS, Landing, LandingError, Manifest
+from petitions.model import BEIJING
+from petitions.settings import CHECKOUT
+from petitions.sources.base import Raw, Window
+
+NOW = datetime(2023, 10, 25, 2, 30, 0, 123456, tzinfo=BEIJING)
+WINDOW = Window(datetime(2023, 10, 24, tzinfo=BEIJING), datetime(2023, 10, 24, 23, 59, 59, tzinfo=BEIJING))
+ODD: list[Raw] = [
+    {"no": "1", "text": "行一\n行二\u2028\x00\r\t", "nested": {"a": [1, 2.5, None, True]}},
+    {"no": "2", "text": "\ud800 alone", "big": 12345678901234567890},
+    {},
+]
+
+
+def land(
+    landing: Landing, records: list[Raw], *, started: datetime = NOW, fetched_at: datetime = NOW, source: str = "provincial"
+) -> Manifest:
+    with landing.open_batch(source, WINDOW, WINDOW, started=started) as batch:
+        for record in records:
+            batch.write([record])
+        return batch.complete(fetched_at=fetched_at, platform_total=len(records))
+
+
+def test_records_come_back_as_they_were_sent(tmp_path: Path) -> None:
+    landing = Landing(tmp_path / "landing")
+    manifest = land(landing, ODD)
+    assert [raw for _, _, raw in landing.lines(manifest)] == ODD
+    assert [(name, line) for name, line, _ in landing.lines(manifest)] == [(RECORDS, 1), (RECORDS, 2), (RECORDS, 3)]
+    assert (manifest.records, manifest.files[0].records) == (3, 3)
+    assert landing.folder(manifest) == tmp_path / "landing/provincial/2023-10-25" / manifest.batch_id
+    assert landing.batch(manifest.batch_id) == manifest
+
+
+def test_the_same_records_make_the_same_bytes(tmp_path: Path) -> None:
+    first, second = (land(Landing(tmp_path / name), ODD, started=NOW + timedelta(hours=hours)) for hours, name in enumerate("ab"))
+    assert first.files == second.files
+
+
+def test_an_empty_batch_is_a_batch(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    manifest = land(landing, [])
+    assert (manifest.records, manifest.files, list(landing.lines(manifest))) == (0, (), [])
+
+
+def test_a_file_is_landed_byte_for_byte(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 9000
+    given = tmp_path / "网络问政_20231024.xlsx"
+    given.write_bytes(content)
+    landing = Landing(tmp_path / "landing")
+    with landing.open_batch("online_politics", WINDOW, WINDOW, started=NOW) as batch:
+        batch.copy(given, export_date=date(2023, 10, 24))
+        manifest = batch.complete(fetched_at=NOW)
+    entry = manifest.files[0]
+    assert (landing.folder(manifest) / given.name).read_bytes() == content
+    assert (entry.sha256, entry.bytes, entry.export_date) == (hashlib.sha256(content).hexdigest(), len(content), date(2023, 10, 24))
+    assert manifest.records is None and manifest.platform_total is None
+    assert list(landing.lines(manifest)) == []
+
+
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        land(Landing(tmp_path / "landing"), ODD)
+    finally:
+        os.umask(before)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [tmp_path / "landing", *(tmp_path / "landing").rglob("*")]}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+
+
+def test_a_pull_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    with pytest.raises(RuntimeError), landing.open_batch("provincial", WINDOW, WINDOW, started=NOW) as batch:
+        batch.write(ODD)
+        raise RuntimeError
+    assert landing.batches() == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_killed_pull_leaves_nothing_that_counts_and_the_next_one_sweeps_it_away(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path; from datetime import datetime; from petitions.landing import Landing\n"
+        "from petitions.model import BEIJING; from petitions.sources.base import Window\n"
+        "now = datetime(2023, 10, 25, tzinfo=BEIJING)\n"
+        "with Landing(Path(sys.argv[1])).open_batch('provincial', Window(now, now), Window(now, now), started=now) as batch:\n"
+        "    batch.write([{'no': '1'}]); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(CHECKOUT / "plugins")}, check=False
+    )
+    landing = Landing(tmp_path)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.rglob("*.partial"))) == 1
+    assert landing.batches() == []
+    land(landing, ODD)
+    assert list(tmp_path.rglob("*.partial")) == []
+    assert len(landing.batches()) == 1
+
+
+def test_two_pulls_at_one_moment_are_two_batches_and_do_not_sweep_each_other(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    with landing.open_batch("provincial", WINDOW, WINDOW, started=NOW) as outer:
+        outer.write([{"no": "outer"}])
+        inner = land(landing, [{"no": "inner"}])
+        kept = outer.complete(fetched_at=NOW)
+    third = land(landing, [{"no": "third"}])
+    assert len({inner.batch_id, kept.batch_id, third.batch_id}) == 3
+    assert [raw["no"] for manifest in (inner, kept, third) for _, _, raw in landing.lines(manifest)] == ["inner", "outer", "third"]
+
+
+def test_batches_come_in_the_order_in_which_they_were_fetched(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    late = land(landing, [], fetched_at=NOW + timedelta(hours=1))
+    early = land(landing, [], started=NOW + timedelta(minutes=1))
+    other = land(landing, [], source="smart_city", fetched_at=NOW + timedelta(minutes=30))
+    assert landing.batches() == [early, other, late]
+    assert landing.batches("provincial") == [early, late]
+
+
+def test_a_changed_or_lost_file_is_noticed(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    manifest = land(landing, ODD)
+    path = landing.folder(manifest) / RECORDS
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(LandingError, match=manifest.batch_id):
+        list(landing.lines(manifest))
+    path.unlink()
+    with pytest.raises(LandingError, match="no such file"):
+        list(landing.lines(manifest))
+
+
+@pytest.mark.parametrize("batch_id", ["", "provincial", "provincial-20231025T000000000000", "../etc-1"])
+def test_an_unknown_batch_is_named(tmp_path: Path, batch_id: str) -> None:
+    with pytest.raises(LandingError, match="expected a folder"):
+        Landing(tmp_path).batch(batch_id)

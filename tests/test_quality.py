@@ -1,0 +1,124 @@
+"""The suites: that they are sound, that they refuse what they should, and that a broken one is not taken for bad data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from petitions.model import QUARANTINE_RULES, SOURCES
+from petitions.quality import ROW, TICKET_SUITE, Refusal, Suite, add
+from petitions.settings import CHECKOUT, Settings
+from petitions.sources.base import LaneStopped
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "expectations").mkdir()
+    shutil.copytree(CHECKOUT / "gx", tmp_path / "gx")
+    return tmp_path
+
+
+def write(root: Path, *expectations: dict[str, Any]) -> Suite:
+    (root / "expectations" / "small.json").write_text(json.dumps({"name": "small", "expectations": expectations, "meta": {}}))
+    return Suite("small", root)
+
+
+def not_null(column: str, level: str = "red", rule: str | None = "missing_field", **more: Any) -> dict[str, Any]:
+    meta = {"rule": rule, "level": level, "sentence": more.pop("sentence", f"{column} is empty")}
+    extra = {name: more.pop(name) for name in ("at_least", "scope") if name in more}
+    return {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": column} | more, "meta": meta | extra}
+
+
+@pytest.mark.parametrize("name", [*SOURCES, TICKET_SUITE])
+def test_every_suite_is_sound(name: str) -> None:
+    suite = Suite(name)
+    assert suite.expectations and suite.columns
+    stored = (CHECKOUT / "expectations" / f"{name}.json").read_text(encoding="utf-8")
+    assert stored == json.dumps(json.loads(stored), ensure_ascii=False, indent=2) + "\n"
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_suite_asks_for_every_required_field_of_its_map(name: str) -> None:
+    required = Settings(Path("/nowhere"), CHECKOUT / "config").source_maps[name]["required"]
+    red = {item.configuration.kwargs["column"] for item in Suite(name).expectations.values() if item.meta["rule"] == "missing_field"}
+    assert red == set(required)
+
+
+def test_every_rule_of_quarantine_has_its_expectation() -> None:
+    assert {item.meta["rule"] for item in Suite(TICKET_SUITE).expectations.values()} - {None} == set(QUARANTINE_RULES)
+
+
+def test_a_row_is_refused_by_the_first_rule(root: Path) -> None:
+    frame = pd.DataFrame({ROW: [7, 8, 9], "a": ["x", None, None], "b": ["x", "x", None]})
+    suite = write(root, not_null("a", rule="lost_digits"), not_null("b", rule="unknown_code"))
+    assert suite.refuse(frame) == {8: Refusal("lost_digits", "a is empty"), 9: Refusal("unknown_code", "b is empty")}
+    assert suite.messages() == []
+
+
+def test_of_two_refusals_the_first_rule_stands() -> None:
+    first, last = Refusal("missing_field", "a"), Refusal("duplicate_number", "b")
+    for one, other in ((first, last), (last, first)):
+        refusals = {1: one}
+        add(refusals, {1: other, 2: last})
+        assert refusals == {1: first, 2: last}
+
+
+@pytest.mark.parametrize(
+    ("chunks", "told"),
+    [
+        ([["x", None], ["x", "x"]], []),  # half of one chunk is missing, a quarter of the batch
+        ([["x", None], [None, None]], ["3 of 4 (75.0 %)"]),
+        ([[None]], []),  # too few to judge
+    ],
+)
+def test_a_yellow_share_is_that_of_the_batch(root: Path, chunks: list[list[str | None]], told: list[str]) -> None:
+    suite = write(root, not_null("a", "yellow", None, mostly=0.6, at_least=2, sentence="{count} of {total} ({percent})"))
+    for chunk in chunks:
+        assert suite.refuse(pd.DataFrame({ROW: range(len(chunk)), "a": pd.Series(chunk, dtype=object)})) == {}
+    assert suite.messages() == told
+
+
+def test_the_received_must_lie_before_the_fetch() -> None:
+    suite = Suite(TICKET_SUITE)
+    times = {"fetched_at": "2023-10-24 02:30:00", "received_at": "2023-10-24 02:30:00", "updated_at": "2023-10-24 02:30:00"}
+    frame = pd.DataFrame(dict.fromkeys(suite.columns) | {ROW: range(3), "out_of_order": False}, index=range(3))
+    for column in ("fetched_at", "received_at", "updated_at", "due_at"):
+        frame[column] = pd.Series([times.get(column)] * 3).astype("datetime64[s]")
+    frame.loc[1, "received_at"] = pd.Timestamp("2023-10-24 02:30:01")
+    frame.loc[2, "received_at"] = pd.NaT
+    assert {row: refusal.rule for row, refusal in suite.refuse(frame).items()} == {1: "future_received"}
+
+
+@pytest.mark.parametrize(
+    ("expectation", "told"),
+    [
+        (not_null("absent"), "could not run"),
+        (not_null("a", "orange"), "level red"),
+        (not_null("a", rule="odd"), "level red"),
+        (not_null("a", "yellow"), "level red"),
+        ({"type": "expect_nothing_known", "kwargs": {}, "meta": {}}, "1 unusable"),
+        (
+            {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "n", "max_value": 0}, "meta": not_null("n")["meta"]},
+            "names no rows",
+        ),
+    ],
+)
+def test_a_broken_suite_stops_the_lane(root: Path, expectation: dict[str, Any], told: str) -> None:
+    with pytest.raises(LaneStopped, match=told):
+        write(root, expectation).refuse(pd.DataFrame({ROW: [1], "a": ["x"], "n": [1]}))
+
+
+def test_a_missing_suite_stops_the_lane(root: Path) -> None:
+    with pytest.raises(LaneStopped, match=r"expectations/small\.json"):
+        Suite("small", root).refuse(pd.DataFrame({ROW: [1]}))
+
+
+def test_checking_leaves_nothing_behind(root: Path) -> None:
+    before = {path.relative_to(root) for path in root.rglob("*")}
+    write(root, not_null("a")).refuse(pd.DataFrame({ROW: [1], "a": ["x"]}))
+    assert {path.relative_to(root) for path in root.rglob("*")} - before == {Path("expectations/small.json")}

@@ -1,0 +1,104 @@
+"""A warehouse filled with versions that a test made up, past the lanes: what the comparison with the reference evaluator loads."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from petitions.settings import CHECKOUT
+from petitions.warehouse import Warehouse
+
+from tests.reference.evaluator import Version
+
+STAMP = pa.timestamp("us", tz="UTC")
+SIGHTING = pa.schema(
+    [("ticket_id", pa.string()), ("source", pa.string()), ("content_id", pa.string()), ("batch_id", pa.string())]
+    + [("known_at", STAMP), ("updated_at", STAMP)]
+)
+CONTENT = pa.schema(
+    [(name, pa.string()) for name in ("content_id", "ticket_id", "source", "source_no", "channel", "ticket_type", "urgency", "category")]
+    + [(name, pa.string()) for name in ("area", "unit", "title", "limit_unit")]
+    + [("limit_amount", pa.int32()), ("repeat", pa.bool_()), ("restricted", pa.bool_()), ("received_at", STAMP), ("due_at", STAMP)]
+)
+EVENT = pa.schema(
+    [("content_id", pa.string()), ("seq", pa.int32()), ("event_type", pa.string()), ("unit", pa.string()), ("satisfaction", pa.string())]
+    + [("occurred_at", STAMP), ("old_due", STAMP), ("new_due", STAMP)]
+)
+
+
+def write_rules(folder: Path, rows: list[dict[str, str]]) -> None:
+    """A configuration folder whose time limits are these; the rest is the project's own."""
+    with (folder / "time-limits.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    for name in ("petitions.toml", "closures.csv"):
+        (folder / name).write_text((CHECKOUT / "config" / name).read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def fill(warehouse: Warehouse, versions: Iterable[Version]) -> None:
+    """Put versions into the warehouse as sightings, one batch for every moment of knowledge of a source."""
+    versions = list(versions)
+    contents = {version.payload_hash: version for version in versions}
+    warehouse.stage("stage_sighting", pa.Table.from_pylist([_sighting(version) for version in versions], SIGHTING))
+    warehouse.stage("stage_content", pa.Table.from_pylist([_content(version) for version in contents.values()], CONTENT))
+    warehouse.stage(
+        "stage_event",
+        pa.Table.from_pylist([row for version in contents.values() for row in _events(version)], EVENT),
+    )
+    for statement in _INSERTS:
+        warehouse.execute(statement)
+
+
+def _sighting(version: Version) -> dict[str, Any]:
+    return {
+        "ticket_id": version.ticket_id,
+        "source": version.source,
+        "content_id": version.payload_hash,
+        "batch_id": f"{version.source}-{version.known_at:%Y%m%dT%H%M%S}",
+        "known_at": version.known_at,
+        "updated_at": version.updated_at,
+    }
+
+
+def _content(version: Version) -> dict[str, Any]:
+    told = {name: getattr(version, name) for name in CONTENT.names if hasattr(version, name)}
+    return told | {"content_id": version.payload_hash, "source_no": version.ticket_id.partition(":")[2]}
+
+
+def _events(version: Version) -> list[dict[str, Any]]:
+    names = ("event_type", "occurred_at", "unit", "old_due", "new_due", "satisfaction")
+    return [
+        {"content_id": version.payload_hash, "seq": seq} | {name: getattr(event, name) for name in names}
+        for seq, event in enumerate(version.events)
+    ]
+
+
+_INSERTS = (
+    """
+    insert into core.content (content_id, ticket_id, source, source_no, received_at, channel, ticket_type, urgency, category, area,
+                              unit, title, repeat, restricted, due_at, limit_amount, limit_unit, out_of_order)
+    select cast(content_id as uuid), ticket_id, source, source_no, received_at, channel, ticket_type, urgency, category, area,
+           unit, title, repeat, restricted, due_at, limit_amount, limit_unit, false
+    from stage_content s
+    where not exists (select 1 from core.content c where c.content_id = cast(s.content_id as uuid))
+    """,
+    """
+    insert into core.content_event (content_id, seq, event_type, occurred_at, unit, old_due, new_due, satisfaction)
+    select cast(content_id as uuid), seq, event_type, occurred_at, unit, old_due, new_due, satisfaction
+    from stage_event s
+    where not exists (select 1 from core.content_event c where c.content_id = cast(s.content_id as uuid))
+    """,
+    """
+    insert into core.sighting (ticket_id, source, content_id, batch_id, known_at, updated_at, update_key, made_version)
+    select ticket_id, source, cast(content_id as uuid), batch_id, known_at, updated_at, '', false from stage_sighting
+    """,
+    """
+    insert into control.batch
+    select distinct batch_id, source, known_at, known_at, known_at, 0, 0, 0 from stage_sighting
+    """,
+    "insert into control.touched select ticket_id from stage_sighting",
+)
