@@ -8,24 +8,41 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
 from petitions.settings import CHECKOUT
 from petitions.warehouse import Warehouse
-
 from tests.reference.evaluator import Version
 
 STAMP = pa.timestamp("us", tz="UTC")
 SIGHTING = pa.schema(
-    [("ticket_id", pa.string()), ("source", pa.string()), ("content_id", pa.string()), ("batch_id", pa.string())]
-    + [("known_at", STAMP), ("updated_at", STAMP)]
+    {name: pa.string() for name in ("ticket_id", "source", "content_id", "batch_id")} | dict.fromkeys(("known_at", "updated_at"), STAMP)
 )
 CONTENT = pa.schema(
-    [(name, pa.string()) for name in ("content_id", "ticket_id", "source", "source_no", "channel", "ticket_type", "urgency", "category")]
-    + [(name, pa.string()) for name in ("area", "unit", "title", "limit_unit")]
-    + [("limit_amount", pa.int32()), ("repeat", pa.bool_()), ("restricted", pa.bool_()), ("received_at", STAMP), ("due_at", STAMP)]
+    {
+        name: pa.string()
+        for name in (
+            [
+                "content_id",
+                "ticket_id",
+                "source",
+                "source_no",
+                "channel",
+                "ticket_type",
+                "urgency",
+                "category",
+                "area",
+                "unit",
+                "title",
+                "limit_unit",
+            ]
+        )
+    }
+    | {"limit_amount": pa.int32(), "repeat": pa.bool_(), "restricted": pa.bool_(), "received_at": STAMP, "due_at": STAMP}
 )
 EVENT = pa.schema(
-    [("content_id", pa.string()), ("seq", pa.int32()), ("event_type", pa.string()), ("unit", pa.string()), ("satisfaction", pa.string())]
-    + [("occurred_at", STAMP), ("old_due", STAMP), ("new_due", STAMP)]
+    {name: pa.string() for name in ("content_id", "event_type", "unit", "satisfaction")}
+    | {"seq": pa.int32()}
+    | dict.fromkeys(("occurred_at", "old_due", "new_due"), STAMP)
 )
 
 
@@ -94,11 +111,16 @@ _INSERTS = (
     """,
     """
     insert into core.sighting (ticket_id, source, content_id, batch_id, known_at, updated_at, update_key, made_version)
-    select ticket_id, source, cast(content_id as uuid), batch_id, known_at, updated_at, '', false from stage_sighting
+    select ticket_id, source, cast(content_id as uuid), batch_id, known_at, updated_at, '', false
+    from stage_sighting s
+    where not exists (
+        select 1 from core.sighting o
+        where o.ticket_id = s.ticket_id and o.batch_id = s.batch_id and o.content_id = cast(s.content_id as uuid)
+    )
     """,
     """
     insert into control.batch
-    select distinct batch_id, source, known_at, known_at, known_at, 0, 0, 0 from stage_sighting
+    select distinct batch_id, source, known_at, known_at, known_at, known_at, 0, 0, 0 from stage_sighting
     """,
     "insert into control.touched select ticket_id from stage_sighting",
 )

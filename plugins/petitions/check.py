@@ -11,11 +11,13 @@ narrow frame. The staged batch appears under its name complete or not at all::
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from itertools import islice
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from petitions.landing import Landing, Manifest
 
 #: Records that are in memory at once.
-CHUNK = 20_000
+CHUNK = 10_000
 
 _TIME = pa.timestamp("us", tz="UTC")
 TICKETS = pa.schema(
@@ -163,8 +165,9 @@ class _Batch:
         """Normalise and check one chunk; set the good tickets aside, keep what the whole batch must know of each."""
         rows = range(self.taken, self.taken + len(chunk))
         self.taken += len(chunk)
-        records = [self.normaliser.record(item.raw, export_at=item.export_at) for item in chunk]
-        found = [self.normaliser.read(record, file=item.file) for record, item in zip(records, chunk, strict=True)]
+        with _no_garbage():
+            records = [self.normaliser.record(item.raw, export_at=item.export_at) for item in chunk]
+            found = [self.normaliser.read(record, file=item.file) for record, item in zip(records, chunk, strict=True)]
         for one in found:
             self.remarks.update(set(one.remarks))
             self.unknown.update(one.unknown)
@@ -407,6 +410,18 @@ def _once_each(bad: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def _chunks(items: Iterator[Landed]) -> Iterator[list[Landed]]:
     while chunk := list(islice(items, CHUNK)):
         yield chunk
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Records hold no cycles; looking for some in a chunk of them would cost a fifth of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _records(count: int) -> str:

@@ -150,7 +150,10 @@ def metrics(
         _csv([dict(row["by"]) | {key: _cell(row[key]) for key in printed} for row in rows])
     elif by:
         shown = [key for key in printed if key in HEADLINES]
-        _table([*by, *(printed[key] for key in shown)], [[*map(_label, row["by"].values()), *(_cell(row[key]) for key in shown)] for row in rows])
+        _table(
+            [*by, *(printed[key] for key in shown)],
+            [[*map(_label, row["by"].values()), *(_cell(row[key]) for key in shown)] for row in rows],
+        )
         click.echo("Headline metrics; --format json or csv has all of them.", err=True)
     else:
         _table(["指标", "数值"], [[printed[key], _cell(total[key])] for key in printed])

@@ -40,7 +40,9 @@ def get(conn_id: str) -> Connection:
         return parse(conn_id, text)
     if "AIRFLOW_HOME" in os.environ or "airflow" in sys.modules:
         return _from_airflow(conn_id)
-    raise ConnectionMissing(f"connection {conn_id} is not set: export AIRFLOW_CONN_{conn_id.upper()}, or AIRFLOW_HOME where Airflow holds it")
+    raise ConnectionMissing(
+        f"connection {conn_id} is not set: export AIRFLOW_CONN_{conn_id.upper()}, or AIRFLOW_HOME where Airflow holds it"
+    )
 
 
 def parse(conn_id: str, text: str) -> Connection:
@@ -91,7 +93,7 @@ def _from_airflow(conn_id: str) -> Connection:
 
     try:
         found = AirflowConnection.get(conn_id)
-    except Exception as error:  # noqa: BLE001 - inside a task, in a shell and by backend Airflow says "not there" in different ways
+    except Exception as error:
         raise ConnectionMissing(
             f"connection {conn_id} is not set: export AIRFLOW_CONN_{conn_id.upper()} or run `airflow connections add {conn_id}`"
         ) from error

@@ -23,14 +23,14 @@ from typing import IO, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from petitions.model import BEIJING
-from petitions.sources.base import Raw, Window
+from petitions.sources.base import LaneStopped, Raw, Window
 
 CONTRACT_VERSION = 1
 RECORDS = "records.jsonl.gz"
 MANIFEST = "manifest.json"
 
 
-class LandingError(Exception):
+class LandingError(LaneStopped):
     """A landed batch is not what its manifest says; the message names the batch and what differs."""
 
 

@@ -7,6 +7,8 @@ a crash. All of it is SQL over whole sets (``sql/core``, in the order of the fil
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from petitions.landing import Manifest
     from petitions.warehouse import Warehouse
 
-STEPS = ("210_versions", "220_life", "230_rules", "240_dues", "250_states", "260_postings")
+# Versions first, then what follows from them, then the tables that are asked.
+VERSIONS, CLOCKS, LEDGER, END = "210_versions", ("220_life", "230_rules", "240_dues", "250_states"), "260_postings", "290_end"
+
+# So many tickets are computed at a time.
+SLICE = 100_000
 
 
 def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[str, Any]) -> dict[str, int]:
@@ -42,7 +48,7 @@ def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[s
             warehouse.execute(f"delete from {table} where batch_id = :batch_id", batch)
         warehouse.run("core/110_load.sql", batch)
         warehouse.insert("control.batch", [_batch_row(manifest, summary)])
-        messages = [*manifest.messages, *summary["messages"]]
+        messages = [*manifest.messages, *summary["messages"], *_not_answered(manifest)]
         warehouse.insert("control.batch_message", [(manifest.batch_id, told["level"], told["text"]) for told in map(_plain, messages)])
         warehouse.insert("control.batch_file", _file_rows(manifest))
     return counts
@@ -55,18 +61,50 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
 
     :returns: ``tickets`` computed, and ``recomputed`` (1 where everything was).
     """
-    hours = office_hours(settings)
-    pieces = {"office_hours": hours, "office_seconds": hours[-1]["passed_at_end"]}
     parameters = {"calendar_version": calendar.version(settings)}
     with warehouse.transaction():
         changed = _refresh_reference(warehouse, settings)
-        warehouse.run(f"core/{STEPS[0]}.sql", parameters, **pieces)
+        warehouse.run(f"core/{VERSIONS}.sql", parameters)
         if changed:
             warehouse.execute("insert into changed_ticket select distinct ticket_id from core.ticket_version")
-        tickets = int(warehouse.value("select count(distinct ticket_id) from changed_ticket"))
-        for step in STEPS[1:]:
-            warehouse.run(f"core/{step}.sql", parameters, **pieces)
+        tickets = _sliced(warehouse)
+        for part in range(-(-tickets // SLICE)):
+            warehouse.execute("create temp table changed_ticket as select ticket_id from sliced_ticket where part = :part", {"part": part})
+            for step in (*CLOCKS, LEDGER, END):
+                warehouse.run(f"core/{step}.sql", parameters, **_pieces(settings))
+        warehouse.execute("drop table sliced_ticket")
+        warehouse.execute("delete from control.touched")
     return {"tickets": tickets, "recomputed": int(changed)}
+
+
+def _sliced(warehouse: Warehouse) -> int:
+    """The changed tickets in parts of at most ``SLICE``: memory follows the part, not the history. Returns how many tickets there are."""
+    warehouse.execute(
+        """
+        create temp table sliced_ticket as
+        select ticket_id, (row_number() over (order by ticket_id) - 1 - (row_number() over (order by ticket_id) - 1) % :slice) / :slice as part
+        from (select distinct ticket_id from changed_ticket) t
+        """,
+        {"slice": SLICE},
+    )
+    warehouse.execute("drop table changed_ticket")
+    return int(warehouse.value("select count(*) from sliced_ticket"))
+
+
+@contextmanager
+def clocks_of(warehouse: Warehouse, settings: Settings, ticket_id: str) -> Iterator[None]:
+    """The steps of one ticket between its versions and the ledger, in their temporary tables while the context lasts.
+
+    They are the steps of :func:`refresh`, over the rules and the calendar that the ledger stands on; nothing is written, so
+    that a reader can run them.
+    """
+    try:
+        warehouse.execute("create temp table changed_ticket as select cast(:ticket_id as text) as ticket_id", {"ticket_id": ticket_id})
+        for step in CLOCKS:
+            warehouse.run(f"core/{step}.sql", **_pieces(settings))
+        yield
+    finally:
+        warehouse.run(f"core/{END}.sql")
 
 
 def office_hours(settings: Settings) -> list[dict[str, int]]:
@@ -90,10 +128,24 @@ def fingerprints(settings: Settings) -> dict[str, str]:
     }
 
 
+def stale(warehouse: Warehouse, settings: Settings) -> list[str]:
+    """What the clocks go by and that changed since they were computed: some of ``calendar``, ``time_limits``, ``office_hours``."""
+    held = _held(warehouse)
+    return [name for name, value in fingerprints(settings).items() if held.get(name) != value]
+
+
+def _pieces(settings: Settings) -> dict[str, Any]:
+    hours = office_hours(settings)
+    return {"office_hours": hours, "office_seconds": hours[-1]["passed_at_end"]}
+
+
+def _held(warehouse: Warehouse) -> dict[str, str]:
+    return {row["name"]: row["value"] for row in warehouse.rows("select name, value from control.fingerprint")}
+
+
 def _refresh_reference(warehouse: Warehouse, settings: Settings) -> bool:
     now = fingerprints(settings)
-    held = {row["name"]: row["value"] for row in warehouse.rows("select name, value from control.fingerprint")}
-    if held == now:
+    if _held(warehouse) == now:
         return False
     warehouse.stage("stage_event_type", _table([{"event_type": name, "rank": rank} for rank, name in enumerate(EVENT_TYPES)]))
     warehouse.stage("stage_calendar", calendar.rows(settings))
@@ -125,11 +177,21 @@ def _batch_row(manifest: Manifest, summary: dict[str, Any]) -> tuple[Any, ...]:
         manifest.source,
         manifest.window_from,
         manifest.window_to,
+        manifest.asked_to,
         manifest.fetched_at,
         total,
         summary["numbers"],
         summary["landed"],
     )
+
+
+def _not_answered(manifest: Manifest) -> list[dict[str, str]]:
+    """Open tickets that the platform was asked for by number and no longer tells of."""
+    if not manifest.not_answered:
+        return []
+    shown = ", ".join(manifest.not_answered[:20]) + (", …" if len(manifest.not_answered) > 20 else "")
+    told = f"{len(manifest.not_answered)} open tickets were asked for by number and are no longer answered: {shown}"
+    return [{"level": "yellow", "text": told}]
 
 
 def _file_rows(manifest: Manifest) -> list[tuple[str, str, str, str]]:

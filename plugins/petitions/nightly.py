@@ -35,7 +35,7 @@ class LanesRed(Exception):
 
 @dataclass(frozen=True)
 class Lane:
-    """How one lane of a run ended: what it fetched, and ``green``, ``yellow`` or ``red`` with the reasons."""
+    """How one lane of a run ended: what it fetched, and ``green``, ``yellow`` or ``red``. ``causes`` are those of its messages that make it red."""
 
     source: str
     fetched: int
@@ -44,6 +44,7 @@ class Lane:
     quarantined: int
     status: str
     messages: tuple[str, ...]
+    causes: tuple[str, ...] = ()
 
 
 def run(
@@ -106,12 +107,9 @@ def check(batch_id: str) -> dict[str, Any]:
 
     :returns: ``numbers``, ``landed`` and ``quarantined``.
     """
-    from petitions.check import check as examine
-
     settings = Settings.from_environment()
-    landing = Landing(settings.landing)
-    manifest = landing.batch(batch_id)
-    summary = examine(manifest, landing, settings, _platform(manifest.source, settings))
+    with _staging(settings, Landing(settings.landing).batch(batch_id).source):
+        summary = _check(settings, batch_id)
     return {name: summary[name] for name in ("batch_id", "numbers", "landed", "quarantined")}
 
 
@@ -121,19 +119,21 @@ def load(batch_id: str, run_id: str) -> dict[str, Any]:
     :returns: the staged ``ticket``, ``event`` and ``quarantine`` counts of the batch.
     """
     settings = Settings.from_environment()
-    landing = Landing(settings.landing)
-    manifest = landing.batch(batch_id)
+    manifest = Landing(settings.landing).batch(batch_id)
+    waiting = _waiting(settings, manifest)
+    with _staging(settings, manifest.source):
+        # Before the warehouse is taken: a check may take long, and other lanes write meanwhile.
+        for one in waiting:
+            if not _staged(settings, one):
+                _check(settings, one.batch_id)
+    counts: dict[str, int] = {}
     with warehouse.writer(settings, publish=False) as held:
-        loaded = {row["batch_id"] for row in held.rows("select batch_id from control.batch")}
-        earlier = [one for one in landing.batches(manifest.source) if one.batch_id not in loaded and one.batch_id != batch_id]
-        for one in earlier:
-            if not (settings.staging / one.batch_id / "summary.json").exists():
-                check(one.batch_id)
-            _load(held, settings, one)
-        counts = _load(held, settings, manifest)
+        for one in waiting:
+            # Another run may have loaded it by now, and tidied up.
+            if _staged(settings, one):
+                counts = _load(held, settings, one)
+                shutil.rmtree(settings.staging / one.batch_id)
         _keep_lane(held, run_id, manifest.source, batch_id, None)
-    for one in [*earlier, manifest]:
-        shutil.rmtree(settings.staging / one.batch_id, ignore_errors=True)
     return {"batch_id": batch_id} | counts
 
 
@@ -156,7 +156,7 @@ def report(window_from: date | None, window_to: date | None, run_id: str) -> str
 
 def verdict(run_id: str) -> None:
     """:raises LanesRed: with one line per red lane of the run."""
-    red = [f"{lane.source}: {'; '.join(lane.messages)}" for lane in lanes(run_id) if lane.status == "red"]
+    red = [f"{lane.source}: {'; '.join(lane.causes)}" for lane in lanes(run_id) if lane.status == "red"]
     if red:
         raise LanesRed("\n".join(red))
 
@@ -184,7 +184,8 @@ def lanes(run_id: str | None = None) -> list[Lane]:
 
 def _lane(row: dict[str, Any], batch: dict[str, Any] | None) -> Lane:
     if batch is None or row["error"]:
-        return Lane(row["source"], 0, 0, 0, 0, "red", (row["error"] or "no batch was loaded",))
+        cause = row["error"] or "no batch was loaded"
+        return Lane(row["source"], 0, 0, 0, 0, "red", (cause,), (cause,))
     return Lane(
         row["source"],
         batch["landed"],
@@ -193,6 +194,7 @@ def _lane(row: dict[str, Any], batch: dict[str, Any] | None) -> Lane:
         batch["quarantined"],
         batch["status"],
         tuple(batch["messages"]),
+        tuple(batch["causes"]),
     )
 
 
@@ -231,9 +233,7 @@ def _held(settings: Settings) -> Iterator[warehouse.Warehouse | None]:
         session.__exit__(None, None, None)
 
 
-def _window(
-    held: warehouse.Warehouse | None, settings: Settings, source: str, window_from: date | None, window_to: date | None
-) -> Window:
+def _window(held: warehouse.Warehouse | None, settings: Settings, source: str, window_from: date | None, window_to: date | None) -> Window:
     end = moment(window_to) if window_to else _now().replace(microsecond=0)
     if window_from:
         return Window(moment(window_from, time.min), end)
@@ -245,7 +245,7 @@ def _covered_until(held: warehouse.Warehouse | None, source: str) -> datetime | 
     if held is None:
         return None
     green = [row for row in questions.reconciliation(held) if row["source"] == source and row["status"] != "red"]
-    windows = sorted((row["window_from"], min(row["window_to"], row["fetched_at"])) for row in green)
+    windows = sorted((row["window_from"], row["asked_to"]) for row in green)
     until: datetime | None = None
     for begins, ends in windows:
         if until is not None and begins > until + timedelta(seconds=1):
@@ -283,6 +283,39 @@ def _keep_lane(held: warehouse.Warehouse, run_id: str, source: str, batch_id: st
         key = {"run_id": run_id, "source": source}
         held.execute("delete from control.lane_run where run_id = :run_id and source = :source", key)
         held.insert("control.lane_run", [(run_id, source, batch_id, _now(), error)])
+
+
+@contextmanager
+def _staging(settings: Settings, source: str) -> Iterator[None]:
+    """The staging folder of a lane: two runs at once would write one batch over each other."""
+    from filelock import FileLock
+
+    settings.staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(settings.staging / f"{source}.lock"):
+        yield
+
+
+def _check(settings: Settings, batch_id: str) -> dict[str, Any]:
+    from petitions.check import check as examine
+
+    landing = Landing(settings.landing)
+    manifest = landing.batch(batch_id)
+    return examine(manifest, landing, settings, _platform(manifest.source, settings))
+
+
+def _staged(settings: Settings, manifest: Manifest) -> bool:
+    return (settings.staging / manifest.batch_id / "summary.json").exists()
+
+
+def _waiting(settings: Settings, manifest: Manifest) -> list[Manifest]:
+    """The batch, and before it those of its lane that were landed and not loaded. What a killed run left of loaded ones is removed."""
+    with warehouse.writer(settings, publish=False) as held:
+        loaded = {row["batch_id"] for row in held.rows("select batch_id from control.batch")}
+        for left in settings.staging.glob(f"{manifest.source}-*"):
+            if left.name in loaded:
+                shutil.rmtree(left)
+    earlier = [one for one in Landing(settings.landing).batches(manifest.source) if one.batch_id not in loaded | {manifest.batch_id}]
+    return [*earlier, manifest]
 
 
 def _note(path: Path, text: str) -> None:

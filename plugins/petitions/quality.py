@@ -19,6 +19,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from petitions.model import QUARANTINE_RULES
@@ -101,17 +102,18 @@ class Suite:
 
     @cached_property
     def _context(self) -> AbstractDataContext:
-        os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
-        import great_expectations as gx
-
-        return gx.get_context(mode="file", context_root_dir=self.root / "gx")
+        """Where the checks run: in memory, for a context of files would write every frame's name into gx/great_expectations.yml."""
+        gx = _great_expectations()
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        return context
 
     def _stored(self) -> list[Expectation]:
-        context = self._context
+        gx = _great_expectations()
         from great_expectations.exceptions import GreatExpectationsError
 
         try:
-            found = list(context.suites.get(self.name).expectations)
+            found = list(gx.get_context(mode="file", context_root_dir=self.root / "gx").suites.get(self.name).expectations)
             told = len(json.loads(self._path.read_text(encoding="utf-8"))["expectations"])
         except (GreatExpectationsError, OSError, ValueError, KeyError, TypeError) as error:
             raise LaneStopped(
@@ -180,6 +182,13 @@ class Suite:
                 f"{self._path}: {config.type} on {', '.join(_columns(config.kwargs))}: expected meta with a sentence, and level red with a "
                 f"rule of {', '.join(QUARANTINE_RULES)} or level yellow with rule null; found {meta}; correct the suite"
             )
+
+
+def _great_expectations() -> ModuleType:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+    import great_expectations
+
+    return great_expectations
 
 
 def add(refusals: dict[int, Refusal], more: Mapping[int, Refusal]) -> None:

@@ -15,6 +15,9 @@ from petitions.metrics import Count, Days, Rate
 from petitions.model import BEIJING, SOURCES
 from petitions.warehouse import FOREVER, Warehouse
 
+# The postings that hold at (T, K), and those of tickets received in the window.
+STANDING = "known_from <= :as_known and known_to > :as_known and valid_from <= :as_of and valid_to > :as_of"
+RECEIVED = "received_at between :start and :end"
 # One rate in an answer: what it is made of and how it prints.
 RateValue = dict[str, Any]
 
@@ -80,7 +83,9 @@ def instant(told: date | datetime | str | None) -> datetime | None:
     try:
         return moment(date.fromisoformat(told) if len(told) == 10 else datetime.fromisoformat(told))
     except ValueError:
-        raise WrongQuestion(f"time: expected a day such as 2023-12-31 or a time such as 2023-12-31T18:00:00+08:00, found {told!r}") from None
+        raise WrongQuestion(
+            f"time: expected a day such as 2023-12-31 or a time such as 2023-12-31T18:00:00+08:00, found {told!r}"
+        ) from None
 
 
 def day(told: date | str) -> date:
@@ -126,7 +131,7 @@ def tickets(
         f"""
         with behind as (
             select * from core.posting
-            where {_standing()} and {_received()} and {_of_population(scope, appeal_channels)} and {count.condition}
+            where {STANDING} and {RECEIVED} and {_of_population(scope, appeal_channels)} and {count.condition}
         )
         select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, b.category, b.area, c.title, b.unit, b.received_at,
                b.close_due_at as due_at, b.close_due_source as due_source, b.provisional, b.done_at, b.closed_at,
@@ -142,7 +147,9 @@ def tickets(
     return [_confidential(row) if row["restricted"] else row for row in rows]
 
 
-def flow(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str] = ()) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def flow(
+    warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str] = ()
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Passages of tickets into and out of "open" in a period; opening and closing are the open ones at its two ends.
 
     :raises WrongQuestion: for a grouping other than ``source``.
@@ -224,7 +231,7 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
 
 def _figures(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str]) -> list[dict[str, Any]]:
     counts, rates, durations = metrics.definitions(scope.population)
-    where = f"{_standing()} and {_received()} and {_of_population(scope, appeal_channels)}"
+    where = f"{STANDING} and {RECEIVED} and {_of_population(scope, appeal_channels)}"
     parameters = scope.parameters() | _channels(appeal_channels)
     groups = [f"{metrics.GROUPINGS[name]} as by_{name}" for name in by]
     columns = [*groups, *(f"count(*) filter (where {count.condition}) as {count.key}" for count in counts)]
@@ -296,7 +303,7 @@ def _open_at(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str],
         f"""
         select source, count(*) as tickets
         from core.posting
-        where {_standing()} and {_of_population(scope, appeal_channels)} and valid and not closed
+        where {STANDING} and {_of_population(scope, appeal_channels)} and valid and not closed
         group by source
         """,
         scope.parameters() | _channels(appeal_channels) | {"as_of": at},
@@ -305,15 +312,16 @@ def _open_at(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str],
 
 
 def _equation(row: dict[str, Any], told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    messages = [message["message"] for message in told]
+    causes = [message["message"] for message in told if message["level"] == "red"]
+    remarks = [message["message"] for message in told if message["level"] != "red"]
     lost = row["landed"] - row["new_versions"] - row["unchanged"] - row["quarantined"]
     if lost:
-        messages.append(f"landed {row['landed']} records but {lost} of them are neither loaded nor in quarantine; load the batch again")
+        causes.append(f"landed {row['landed']} records but {lost} of them are neither loaded nor in quarantine; load the batch again")
     missed = row["platform_total"] - row["numbers"]
     if missed > 0:
-        messages.append(f"the platform tells {row['platform_total']} tickets, {missed} of them did not arrive; run this window again")
-    red = lost or missed > 0 or any(message["level"] == "red" for message in told)
-    return row | {"status": "red" if red else "yellow" if messages else "green", "messages": messages}
+        causes.append(f"the platform tells {row['platform_total']} tickets, {missed} of them did not arrive; run this window again")
+    status = "red" if causes else "yellow" if remarks else "green"
+    return row | {"status": status, "messages": [*causes, *remarks], "causes": causes}
 
 
 def _count(population: str, metric: str) -> Count:
@@ -330,14 +338,6 @@ def _count(population: str, metric: str) -> Count:
     raise WrongQuestion(f"metric: expected one of {', '.join(count.key for count in counts)}, found {metric!r}")
 
 
-def _standing() -> str:
-    return "known_from <= :as_known and known_to > :as_known and valid_from <= :as_of and valid_to > :as_of"
-
-
-def _received() -> str:
-    return "received_at between :start and :end"
-
-
 def _of_population(scope: Scope, appeal_channels: Sequence[str]) -> str:
     if scope.population == "visits":
         return "source = 'visits'"
@@ -352,7 +352,7 @@ def _channels(appeal_channels: Sequence[str]) -> dict[str, str]:
 
 
 def _confidential(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: None for key in row} | {"ticket_id": row["ticket_id"], "restricted": True}
+    return dict.fromkeys(row) | {"ticket_id": row["ticket_id"], "restricted": True}
 
 
 def _printed(name: str, value: Any) -> Any:

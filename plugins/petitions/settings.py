@@ -37,7 +37,7 @@ class Population(_Section):
 
 
 class Pull(_Section):
-    look_back_days: int = Field(3, ge=0)
+    look_back_days: int = Field(default=3, ge=0)
 
 
 class Calendar(_Section):
@@ -52,13 +52,13 @@ class Replies(_Section):
 
 
 class Checks(_Section):
-    volume_low: float = Field(0.3, ge=0)
-    volume_high: float = Field(3.0, gt=0)
-    quarantine_share: float = Field(0.05, ge=0, le=1)
+    volume_low: float = Field(default=0.3, ge=0)
+    volume_high: float = Field(default=3.0, gt=0)
+    quarantine_share: float = Field(default=0.05, ge=0, le=1)
 
 
 class Retention(_Section):
-    landing_days: int = Field(0, ge=0)
+    landing_days: int = Field(default=0, ge=0)
 
 
 class Options(_Section):
@@ -114,10 +114,13 @@ class Settings:
 
     @cached_property
     def options(self) -> Options:
-        """:raises SettingsError: for an unknown key or a value of the wrong kind, by name."""
+        """What the office's file says, over what the project's own file says.
+
+        :raises SettingsError: for an unknown key or a value of the wrong kind, by name.
+        """
         path = self.config_file("petitions.toml")
         try:
-            return Options.model_validate(load_toml(path))
+            return Options.model_validate(_over(load_toml(CHECKOUT / "config" / "petitions.toml"), load_toml(path)))
         except ValidationError as error:
             told = "; ".join(_sentence(item) for item in error.errors(include_url=False, include_context=False))
             raise SettingsError(f"{path}: {told}") from None
@@ -137,6 +140,11 @@ def load_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not found; copy it from {CHECKOUT / 'config'}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not readable as TOML: {error}") from None
+
+
+def _over(project: dict[str, Any], office: dict[str, Any]) -> dict[str, Any]:
+    both = {key: _over(project[key], value) if isinstance(value, dict) and isinstance(project.get(key), dict) else value for key, value in office.items()}
+    return project | both
 
 
 def _sentence(error: Any) -> str:

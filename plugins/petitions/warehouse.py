@@ -163,6 +163,8 @@ class Postgres(Warehouse):
             dbname=connection.schema,
             autocommit=True,
             row_factory=dict_row,
+            # bound on our side: `create table … as select` takes no parameters from the protocol
+            cursor_factory=psycopg.ClientCursor,
             options=f"-c timezone={ZONE} -c jit=off",
         )
 
@@ -180,13 +182,16 @@ class Postgres(Warehouse):
     def stage(self, table: str, content: pa.Table | Path) -> None:
         import pyarrow.parquet as pq
 
-        source = pq.ParquetFile(content) if isinstance(content, Path) else None
-        schema = source.schema_arrow if source else content.schema
+        if isinstance(content, Path):
+            source = pq.ParquetFile(content)
+            schema, batches = source.schema_arrow, source.iter_batches()
+        else:
+            schema, batches = content.schema, iter(content.to_batches())
         columns = ", ".join(f"{field.name} {_POSTGRES_TYPES[str(field.type)]}" for field in schema)
         self.execute(f"drop table if exists {table}")
         self.execute(f"create temp table {table} ({columns})")
         with self._connection.cursor() as cursor, cursor.copy(f"copy {table} from stdin") as copy:
-            for batch in source.iter_batches() if source else content.to_batches():
+            for batch in batches:
                 for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     copy.write_row(row)
         self.execute(f"analyze {table}")
@@ -218,11 +223,16 @@ _POSTGRES_TYPES = {
 
 
 def connection(settings: Settings) -> Connection:
-    """The warehouse's connection: ``petitions_warehouse`` where it stands, else the embedded file of the home."""
+    """The warehouse's connection: ``petitions_warehouse`` where it stands, else the embedded file of the home.
+
+    :raises SettingsError: where it stands and cannot be read.
+    """
     try:
         return get("petitions_warehouse")
     except ConnectionMissing:
         return Connection("petitions_warehouse", "duckdb", host=str(settings.warehouse / "petitions.duckdb"))
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _published(file: Path) -> Path:
@@ -284,7 +294,7 @@ def _publish(file: Path) -> None:
     """Put a copy beside the file for readers, by rename: they see the old one or the new one, never a half."""
     aside = file.with_suffix(f".{os.getpid()}.tmp")
     shutil.copyfile(file, aside)
-    os.replace(aside, _published(file))
+    aside.replace(_published(file))
 
 
 def _postgres_writer(told: Connection) -> Iterator[Warehouse]:

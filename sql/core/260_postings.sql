@@ -102,16 +102,3 @@ join version n on n.v = s.v
 where s.next_at is null
 {{ 'union all' if not loop.last }}
 {% endfor %};
-
-delete from control.touched;
-
-drop table changed_ticket;
-drop table version;
-drop table life;
-drop table clock_rule;
-drop table scaled_rule;
-drop table due_step;
-drop table due_fold;
-drop table rule_due;
-drop table segment;
-drop table state;

@@ -12,12 +12,13 @@ create table if not exists control.lane_run (
     error text
 );
 
--- grain: one loaded batch; the equation's changing side (new, unchanged) is counted from core.sighting
+-- grain: one loaded batch; asked_to is where the platform was really asked to (a night ends at the pull); the equation's changing side (new, unchanged) is counted from core.sighting
 create table if not exists control.batch (
     batch_id text not null,
     source text not null,
     window_from timestamptz not null,
     window_to timestamptz not null,
+    asked_to timestamptz not null,
     fetched_at timestamptz not null,
     platform_total bigint not null,
     numbers bigint not null,

@@ -12,21 +12,25 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from petitions import ledger, warehouse
 from petitions.model import BEIJING
 from petitions.settings import Settings
 
 STAMP = pa.timestamp("us", tz="UTC")
 TICKET = pa.schema(
-    [(name, pa.string()) for name in ("ticket_id", "source_no", "content_id", "update_key", "channel", "ticket_type", "urgency", "category")]
+    [
+        (name, pa.string())
+        for name in ("ticket_id", "source_no", "content_id", "update_key", "channel", "ticket_type", "urgency", "category")
+    ]
     + [(name, pa.string()) for name in ("area", "unit", "title", "content", "address", "petitioner", "phone", "id_number", "person_key")]
     + [(name, STAMP) for name in ("updated_at", "export_at", "received_at", "due_at", "due_upper_at")]
     + [("persons", pa.int32()), ("limit_amount", pa.int32()), ("limit_unit", pa.string())]
     + [("repeat", pa.bool_()), ("restricted", pa.bool_()), ("out_of_order", pa.bool_())]
 )
 EVENT = pa.schema(
-    [("content_id", pa.string()), ("seq", pa.int32()), ("event_type", pa.string()), ("occurred_at", STAMP), ("unit", pa.string())]
-    + [("old_due", STAMP), ("new_due", STAMP), ("satisfaction", pa.string()), ("note", pa.string())]
+    [("seq", pa.int32()), *((name, pa.string()) for name in ("content_id", "event_type", "unit", "satisfaction", "note"))]
+    + [(name, STAMP) for name in ("occurred_at", "old_due", "new_due")]
 )
 QUARANTINE = pa.schema(
     [(name, pa.string()) for name in ("record_id", "source_no", "rule", "reason", "file")] + [("line", pa.int64()), ("updated_at", STAMP)]
@@ -127,13 +131,17 @@ def _hotline(n: int) -> Made:
 def _message(n: int) -> Made:
     began = f"2023-{1 + n:02d}-08"
     done = [("replied", f"2023-{1 + n:02d}-20 15:00:00"), ("closed", f"2023-{1 + n:02d}-20 15:00:00")]
-    return Made(f"W{n}", f"{began} 21:10:00", done, {"title": "咨询社保转移", "ticket_type": "consult", "due_at": at("2024-03-31 23:59:59")})
+    return Made(
+        f"W{n}", f"{began} 21:10:00", done, {"title": "咨询社保转移", "ticket_type": "consult", "due_at": at("2024-03-31 23:59:59")}
+    )
 
 
 def _letter(n: int) -> Made:
     events = [("accepted", "2023-05-10 09:00:00"), ("dispatched", "2023-05-11 09:00:00")]
     events += [("replied", "2023-06-30 09:00:00"), ("closed", "2023-06-30 09:00:00")] if n else []
-    return Made(f"X{n}", "2023-05-09 09:00:00", events, {"title": "反映征地补偿问题", "channel": "letter", "due_at": at("2024-02-01 23:59:59")})
+    return Made(
+        f"X{n}", "2023-05-09 09:00:00", events, {"title": "反映征地补偿问题", "channel": "letter", "due_at": at("2024-02-01 23:59:59")}
+    )
 
 
 def _case(n: int) -> Made:

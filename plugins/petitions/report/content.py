@@ -13,6 +13,7 @@ from petitions import metrics, questions
 from petitions.model import BEIJING, SOURCE_LABELS
 from petitions.questions import Scope
 from petitions.report import data_state, wording
+from petitions.report.data_state import Period
 from petitions.report.figures import Figures, dictionary, figure_id, printed
 from petitions.settings import Settings
 from petitions.warehouse import Warehouse
@@ -93,7 +94,7 @@ def gather(
         "quarantine": waiting,
         "provisional": [figure_id(population, "provisional", {}) for population in ("appeals", "cases")],
     }
-    used = {one["metric"] for one in asked.figures.book.values()}
+    used = {asked.figures.book[key]["metric"] for key in _printed_ids(document)}
     for one in asked.figures.book.values():
         one |= {"as_of": one.get("as_of", document["as_of"]), "as_known": document["as_known"]}
     return document | {"dictionary": dictionary(used), "figures": list(asked.figures.book.values())}, lists
@@ -116,7 +117,7 @@ class _Asked:
         self.appeal_channels = settings.options.population.appeal_channels
         self.figures = Figures()
         known = self.scope("appeals").as_known
-        rows = data_state.lanes(held, first, as_of, known, as_known is not None, run)
+        rows = data_state.lanes(held, Period(first, as_of, known, as_known is not None), run, self._sources_seen())
         self.lanes = {row["source"]: row for row in rows}
 
     def scope(self, population: str, first: date | None = None, last: date | None = None) -> Scope:
@@ -129,6 +130,14 @@ class _Asked:
         """Whether some lane of the population brought data; without any, a 0 would be a guess."""
         sources = {"appeals": wording.APPEAL_SOURCES, "cases": ("smart_city",), "visits": ("visits",)}[population]
         return any(self.lanes[source]["state"] != "absent" for source in sources)
+
+    def _sources_seen(self) -> frozenset[str]:
+        """Sources with tickets in the window, whatever their lanes say of it."""
+        appeals, _ = self.ask(self.scope("appeals"), ("source",))
+        _, cases = self.ask(self.scope("cases"))
+        _, visits = self.ask(self.scope("visits"))
+        seen = {str(row["by"]["source"]) for row in appeals if row["received"]}
+        return frozenset(seen | ({"smart_city"} if cases["received"] else set()) | ({"visits"} if visits["visits"] else set()))
 
     def totals(self, population: str) -> None:
         _, total = self.ask(self.scope(population))
@@ -146,12 +155,13 @@ class _Asked:
             answer = answers.get(value)
             absent = grouping == "source" and self.lanes[str(value)]["state"] == "absent"
             for key in total:
-                self.figures.add(population, key, None if absent else answer[key] if answer else _nothing(total[key]), **{grouping: value})
+                found = answer[key] if answer else _nothing(total[key])
+                self.figures.add(population, key, None if absent else found, window=None, **{grouping: value})
 
     def paragraphs(self) -> list[dict[str, Any]]:
         appeals = wording.appeals(self.figures, self.first, self.last, self.as_of, self.lanes)
         cases = wording.cases(self.figures, self.first, self.last, self.as_of, self.lanes)
-        visits = wording.visits(self.figures, self.first, self.last, self.lanes)
+        visits = wording.visits(self.figures, self.lanes)
         return [
             {"population": population, "pieces": pieces, "text": wording.text(pieces, self.figures)}
             for population, pieces in (("appeals", appeals), ("visits", visits), ("cases", cases))
@@ -171,7 +181,8 @@ class _Asked:
     def indicators(self) -> dict[str, Any]:
         """One row per metric: its figure, and numerator and denominator where it is a rate."""
         rates = {rate.key: rate for rate in metrics.RATES}
-        rows = []
+        meanings = {term["metric"]: term["meaning"] for term in dictionary(set(INDICATORS))}
+        rows: list[dict[str, Any]] = []
         for key in INDICATORS:
             if key in _ONLY_WHERE_IT_DIFFERS and not self.figures.differ("appeals", key, _ONLY_WHERE_IT_DIFFERS[key]):
                 continue
@@ -181,6 +192,7 @@ class _Asked:
                     "label": printed(key),
                     "figures": [figure_id("appeals", one, {}) for one in (key, *made_of)],
                     "parts": [*map(printed, made_of)],
+                    "meaning": meanings[key],
                 }
             )
         return {"id": "indicators", "title": "主要指标", "population": "appeals", "columns": [], "rows": rows}
@@ -242,6 +254,19 @@ class _Asked:
     def _known_until(self) -> date:
         known = self.scope("appeals").as_known
         return known.astimezone(BEIJING).date() if known else date.min
+
+
+def _printed_ids(document: Document) -> Iterator[str]:
+    """The figures that paragraphs, headlines, tables and lists of the document refer to."""
+    for keys in document["headlines"].values():
+        yield from keys
+    for paragraph in document["paragraphs"]:
+        yield from (piece["figure"] for piece in paragraph["pieces"] if not isinstance(piece, str))
+    for table in (*document["tables"], document["trend"]):
+        for row in table["rows"]:
+            yield from row["figures"]
+    yield from (row["figure"] for row in document["quarantine"])
+    yield from document["provisional"]
 
 
 def _step(first: date, last: date) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from petitions import questions
 from petitions.model import BEIJING, QUARANTINE_RULES, SOURCE_LABELS, SOURCES
 from petitions.questions import moment
-from petitions.report.wording import period
+from petitions.report import wording
 from petitions.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -37,18 +38,28 @@ RULES = {
 _NIGHT = timedelta(hours=12)
 
 
-def lanes(
-    held: Warehouse, first: date, as_of: datetime, as_known: datetime | None, only_known: bool, run: Sequence[Lane]
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Period:
+    """What a lane should have brought: from the first day up to ``as_of``, as known at ``as_known`` (None: nothing is loaded)."""
+
+    first: date
+    as_of: datetime
+    as_known: datetime | None
+    # as_known was asked for: what happened to lanes later does not count.
+    asked: bool
+
+
+def lanes(held: Warehouse, period: Period, run: Sequence[Lane], seen: frozenset[str]) -> list[dict[str, Any]]:
     """One row per lane, in the order of the platforms.
 
-    :param only_known: ``as_known`` was asked for, so that later runs do not count.
     :param run: how lanes of the present run ended.
+    :param seen: sources with tickets in the window, also where no batch was asked for it.
     """
-    begins = moment(first, time.min)
-    ends = min(as_of, as_known) if as_known else as_of
-    batches = [batch for batch in questions.reconciliation(held) if as_known and batch["fetched_at"] <= as_known]
-    failures = _failures(held, as_known if only_known else None) | {
+    known = period.as_known
+    begins = moment(period.first, time.min)
+    ends = min(period.as_of, known) if known else period.as_of
+    batches = [batch for batch in questions.reconciliation(held) if known and batch["fetched_at"] <= known]
+    failures = _failures(held, known if period.asked else None) | {
         lane.source: " ".join(lane.messages) for lane in run if lane.status == "red"
     }
     ended_well = {lane.source for lane in run if lane.status != "red"}
@@ -59,6 +70,7 @@ def lanes(
             begins,
             ends,
             None if source in ended_well else failures.get(source),
+            source in seen,
         )
         for source in SOURCES
     ]
@@ -78,11 +90,14 @@ def quarantine(held: Warehouse, as_known: datetime | None) -> list[dict[str, Any
     ]
 
 
-def _lane(source: str, batches: Sequence[Mapping[str, Any]], begins: datetime, ends: datetime, failure: str | None) -> dict[str, Any]:
+def _lane(
+    source: str, batches: Sequence[Mapping[str, Any]], begins: datetime, ends: datetime, failure: str | None, seen: bool
+) -> dict[str, Any]:
     good = [batch for batch in batches if batch["status"] != "red"]
     missing = gaps([(batch["window_from"], min(batch["window_to"], batch["fetched_at"])) for batch in good], begins, ends)
     newest = batches[-1] if batches else None
-    state = _state(newest, missing, ends, failure)
+    asked = any(batch["window_from"] <= ends and min(batch["window_to"], batch["fetched_at"]) >= begins for batch in batches)
+    state = _state(newest, missing, ends, failure) if asked or seen else "absent"
     return {
         "source": source,
         "label": SOURCE_LABELS[source],
@@ -135,8 +150,8 @@ def _reservation(state: str, missing: Sequence[tuple[datetime, datetime]]) -> st
         return ""
     told = "、".join(_days(*gap) for gap in missing[:3]) + ("等" if len(missing) > 3 else "")
     if state == "red":
-        return "最近一次取数异常" + (f"，缺{told}的数据" if missing else "，沿用已有数据")
-    return f"缺{told}的数据" if missing else ""
+        return "最近一次取数异常，" + (f"{told}的数据未完整取得" if missing else "沿用已有数据")
+    return f"{told}的数据未取得" if missing else ""
 
 
 def _failures(held: Warehouse, until: datetime | None) -> dict[str, str]:
@@ -150,7 +165,7 @@ def _failures(held: Warehouse, until: datetime | None) -> dict[str, str]:
 
 def _days(start: datetime, end: datetime) -> str:
     """The days of a gap; it begins one second after what is covered."""
-    return period((start + timedelta(seconds=1)).astimezone(BEIJING).date(), end.astimezone(BEIJING).date())
+    return wording.period((start + timedelta(seconds=1)).astimezone(BEIJING).date(), end.astimezone(BEIJING).date())
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -56,7 +56,7 @@ def cell(row: Mapping[str, Any], column: str) -> str:
     """One value of a ticket as people read it; a confidential ticket shows its number and that it is confidential."""
     value = row.get(column)
     if column == "title" and row.get("restricted"):
-        return "（涉密不列）"
+        return "（保密件，不列内容）"
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -61,13 +60,14 @@ def write_index(shelf: Path) -> None:
     followed = {report["issue"]["follows"]: name for name, report in reports}
     rows = [_entry(name, report, followed.get(name)) for name, report in reports]
     rows.sort(key=lambda row: (row["to"], row["from"], row["as_of"], row["number"]), reverse=True)
-    aside = shelf / f".index.{os.getpid()}.tmp"
+    aside = shelf / ".index.tmp"
     aside.write_text(page.render_index(rows), encoding="utf-8")
     aside.replace(shelf / "index.html")
 
 
 def _write(folder: Path, document: Document, tickets: dict[str, str], lists: Lists, render: Callable[[Document, Lists], str]) -> None:
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    aside = folder.with_name(f".{folder.name}.tmp")
+    # What a killed run left: the shelf is locked, nobody else writes here.
     shutil.rmtree(aside, ignore_errors=True)
     (aside / "tickets").mkdir(parents=True)
     (aside / "report.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -82,14 +82,14 @@ def cases(figures: Figures, first: date, last: date, as_of: datetime, lanes: Map
     return [*pieces, *_reservations(lanes, ("smart_city",))]
 
 
-def visits(figures: Figures, first: date, last: date, lanes: Mapping[str, Mapping[str, Any]]) -> list[Piece]:
-    """The sentence about the visit register."""
+def visits(figures: Figures, lanes: Mapping[str, Mapping[str, Any]]) -> list[Piece]:
+    """The sentence about the visit register; it follows the paragraph about 诉求件."""
     if not figures.known("visits", "visits"):
         return ["来访登记数据未取得，群众来访情况暂无法统计。"]
     if figures.count("visits", "visits") == 0:
-        return [f"{period(first, last)}，来访登记", _ref("visits", "visits"), "批次，本期无群众来访。", *_reservations(lanes, ("visits",))]
+        return ["同期登记群众来访", _ref("visits", "visits"), "批次。", *_reservations(lanes, ("visits",))]
     return [
-        f"{period(first, last)}，共登记群众来访",
+        "同期登记群众来访",
         _ref("visits", "visits"),
         "批次，已接访",
         _ref("visits", "visits_received"),

@@ -14,7 +14,7 @@
       legend: { top: 0, itemGap: narrow ? 12 : 24, textStyle: { fontSize: 13 } },
       grid: { left: 8, right: 8, top: 58, bottom: 4, containLabel: true },
       tooltip: { trigger: "axis", confine: true },
-      xAxis: { type: "category", data: data.labels, axisTick: { alignWithLabel: true }, axisLabel: { hideOverlap: true, rotate: narrow ? 45 : 0 } },
+      xAxis: { type: "category", data: data.labels, axisTick: { alignWithLabel: true }, axisLabel: { hideOverlap: true, rotate: narrow ? 60 : 0, fontSize: narrow ? 11 : 12 } },
       yAxis: { type: "value", name: "件", minInterval: 1, nameTextStyle: { align: "right" } },
       series: [
         { name: data.names[0], type: "bar", barMaxWidth: 26, data: data.series[0] },
@@ -29,6 +29,8 @@
   window.addEventListener("beforeprint", function () {
     document.querySelectorAll("details").forEach(function (one) { one.open = true; });
     chart.resize({ width: 640, height: 300 });
+    chart.setOption({ xAxis: { axisLabel: { fontSize: 10, rotate: 0 } } });
+    chart.getZr().flush();
   });
   window.addEventListener("afterprint", function () { chart.resize({ width: "auto", height: "auto" }); draw(); });
 })();

@@ -1,0 +1,22 @@
+-- The temporary tables of 210 to 250 go, so that the session can be asked again.
+-- writes: drops temp changed_ticket, version, life, clock_rule, scaled_rule, due_step, due_fold, rule_due, segment, state
+
+drop table if exists changed_ticket;
+
+drop table if exists version;
+
+drop table if exists life;
+
+drop table if exists clock_rule;
+
+drop table if exists scaled_rule;
+
+drop table if exists due_step;
+
+drop table if exists due_fold;
+
+drop table if exists rule_due;
+
+drop table if exists segment;
+
+drop table if exists state;

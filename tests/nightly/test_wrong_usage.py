@@ -1,0 +1,98 @@
+"""What cannot be meant is refused at once: exit code 2 and one clear line, never a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.nightly.office import CHECKOUT, YEAR, Ended, Office
+
+RULES = (CHECKOUT / "config" / "time-limits.csv").read_text(encoding="utf-8")
+QUESTION = ("metrics", "--population", "appeals")
+
+
+def refused(ended: Ended, *words: str) -> None:
+    assert ended.code == 2, (ended.code, ended.err)
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+    said = [line for line in ended.err.splitlines() if line.startswith("Error")]
+    assert len(said) == 1, ended.err
+    for word in words:
+        assert word in said[0], said[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("metrics", "--population", "complaints", *YEAR), ("population", "complaints", "appeals")),
+        ((*QUESTION, "--from", "2023-12-31", "--to", "2023-01-01"), ("2023-12-31", "2023-01-01")),
+        ((*QUESTION, "--from", "2023-13-01", "--to", "2023-12-31"), ("2023-13-01",)),
+        ((*QUESTION, *YEAR, "--as-of", "yesterday"), ("yesterday",)),
+        ((*QUESTION, *YEAR, "--by", "weather"), ("--by", "weather", "source")),
+        (("tickets", "on_time_rate", "--population", "appeals", *YEAR), ("on_time_rate", "closed_on_time", "due")),
+        (("tickets", "weather", "--population", "appeals", *YEAR), ("weather", "received")),
+        (("reconcile", "--batch", "nobody"), ("--batch", "nobody")),
+        (("run", "--from", "2023-12-31", "--to", "2023-01-01"), ("--to", "2023-12-31", "2023-01-01")),
+        (("run", *YEAR, "--source", "weather"), ("--source", "weather", "provincial")),
+    ],
+)
+def test_questions(loaded_year: Office, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    refused(loaded_year.command(*arguments), *words)
+
+
+def test_a_home_without_a_warehouse(home: Path) -> None:
+    refused(Office(home).command(*QUESTION, *YEAR), "petitions run")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("weather = 1\n", ("petitions.toml", "weather")),
+        ("[pull]\nlook_back_dayz = 3\n", ("petitions.toml", "look_back_dayz")),
+        ('[pull]\nlook_back_days = "three"\n', ("petitions.toml", "look_back_days", "three")),
+        ("[pull]\nlook_back_days = -1\n", ("petitions.toml", "look_back_days")),
+        ("[pull\n", ("petitions.toml",)),
+        ('[calendar]\noffice_hours = [["12:00", "08:00"]]\n', ("petitions.toml", "office_hours")),
+        ("[calendar]\noffice_hours = []\n", ("petitions.toml", "office_hours")),
+        ('[replies]\nacknowledgements = ["(已收悉"]\n', ("petitions.toml", "acknowledgements")),
+    ],
+)
+def test_settings(home: Path, tmp_path: Path, settings: str, words: tuple[str, ...]) -> None:
+    (tmp_path / "petitions.toml").write_text(settings, encoding="utf-8")
+    refused(Office(home, config=tmp_path).run(*YEAR), *words)
+    assert not (home / "landing").exists()
+
+
+def ambiguous(text: str) -> str:
+    """One rule by type and one by urgency: a ticket that is both matches two of equal rank."""
+    header, *rows = text.splitlines()
+    names = header.split(",")
+    found = dict(zip(names, next(row for row in rows if row.startswith("hotline_12345")).split(","), strict=False))
+    either = found | {"ticket_type": "complaint", "urgency": "*", "channel": "*", "category": "*"}
+    other = found | {"ticket_type": "*", "urgency": "urgent", "channel": "*", "category": "*"}
+    return "\n".join([text.rstrip("\n"), *(",".join(row[name] for name in names) for row in (either, other)), ""])
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (ambiguous(RULES), ("time-limits.csv", "hotline_12345")),
+        (RULES.replace("calendar_day", "moon_day"), ("time-limits.csv", "moon_day")),
+        (RULES.replace("amount", "amounts", 1), ("time-limits.csv", "amount")),
+    ],
+)
+def test_rules(home: Path, tmp_path: Path, table: str, words: tuple[str, ...]) -> None:
+    (tmp_path / "time-limits.csv").write_text(table, encoding="utf-8")
+    office = Office(home, config=tmp_path)
+    refused(office.run(*YEAR), *words)
+    refused(office.command("rules", "check"), *words)
+    assert not (home / "landing").exists()
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [("{broken", ("petitions_warehouse",)), ('{"conn_type": "oracle", "host": "x"}', ("petitions_warehouse", "oracle"))],
+)
+def test_a_warehouse_that_cannot_be_used(home: Path, connection: str, words: tuple[str, ...]) -> None:
+    refused(Office(home, {"AIRFLOW_CONN_PETITIONS_WAREHOUSE": connection}).command(*QUESTION, *YEAR), *words)

@@ -1,0 +1,247 @@
+"""A report as an office gets it: files, figures read back, issues, lanes in trouble."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from petitions import questions, warehouse
+from petitions.nightly import Lane
+from petitions.report import issue
+from petitions.settings import Settings
+from tests.report import county
+from tests.report.county import Made
+
+YEAR = (date(2023, 1, 1), date(2023, 12, 31))
+
+
+class Page(HTMLParser):
+    """What a browser would show and fetch: printed figures by id, addresses, text outside scripts."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.figures: list[tuple[str, str]] = []
+        self.addresses: list[str] = []
+        self.shown = ""
+        self._figure: str | None = None
+        self._hidden = False
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        self.addresses += [told[name] or "" for name in ("src", "href", "action", "data", "srcset") if name in told]
+        self._figure = told.get("data-figure")
+        self._hidden = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._figure = None
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if self._figure:
+            self.figures.append((self._figure, data))
+        if not self._hidden:
+            self.shown += data
+
+
+def read(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return document
+
+
+def figure(folder: Path, key: str) -> Any:
+    return next(one for one in read(folder)["figures"] if one["id"] == key)
+
+
+def test_every_printed_number_is_the_figure_of_report_json(year: Path) -> None:
+    told = {one["id"]: one["text"] for one in read(year)["figures"]}
+    printed = Page(year / "index.html").figures
+    assert len(printed) > 150
+    assert [(key, text) for key, text in printed if told[key] != text] == []
+
+
+def test_paragraphs_are_printed_as_report_json_tells_them(year: Path) -> None:
+    shown = Page(year / "index.html").shown
+    for paragraph in read(year)["paragraphs"]:
+        assert paragraph["text"] in shown
+
+
+def test_figures_are_those_of_the_ledger(year: Path) -> None:
+    settings = Settings(home=year.parents[1], config=county.home(year).config)
+    channels = settings.options.population.appeal_channels
+    with warehouse.reader(settings) as held:
+        groups, total = questions.figures(held, questions.Scope.of(held, "appeals", *YEAR), channels, ("source",))
+    for row in groups:
+        assert figure(year, f"appeals.received[source={row['by']['source']}]")["value"] == row["received"]
+    assert figure(year, "appeals.on_time_rate")["value"] == total["on_time_rate"]
+    assert figure(year, "appeals.open")["as_of"] == "2023-12-31T23:59:59+08:00"
+
+
+def test_lists_have_as_many_rows_as_their_figure_says(year: Path) -> None:
+    listed = [one for one in read(year)["figures"] if one["tickets"]]
+    assert {one["id"] for one in listed} >= {"appeals.received", "appeals.open", "appeals.overdue", "cases.received", "visits.visits"}
+    for one in listed:
+        with (year / one["tickets"]).open(encoding="utf-8-sig", newline="") as file:
+            assert len(list(csv.DictReader(file))) == one["value"], one["id"]
+
+
+def test_trend_balances_and_ends_with_the_open_ones(year: Path) -> None:
+    rows = read(year)["trend"]["rows"]
+    told = {one["id"]: one["value"] for one in read(year)["figures"]}
+    assert [row["label"] for row in rows] == [f"2023-{month:02d}" for month in range(1, 13)]
+    for row in rows:
+        _, opening, received, reopened, restored, closed, excluded, closing = (told[key] for key in row["figures"])
+        assert opening + received + reopened + restored - closed - excluded == closing
+    assert sum(told[row["figures"][0]] for row in rows) == told["appeals.received"]
+    assert closing == told["appeals.open"]
+
+
+def test_dictionary_explains_every_printed_figure(year: Path) -> None:
+    told = {one["id"]: one["metric"] for one in read(year)["figures"]}
+    explained = {term["metric"] for term in read(year)["dictionary"]}
+    assert {told[key] for key, _ in Page(year / "index.html").figures} <= explained
+
+
+def test_page_needs_no_network(year: Path) -> None:
+    page = Page(year / "index.html")
+    assert page.addresses
+    assert [address for address in page.addresses if "//" in address or address.startswith("data:")] == []
+    assert "default-src 'none'" in (year / "index.html").read_text(encoding="utf-8")
+    for address in page.addresses:
+        assert address.startswith("#") or (year / address).resolve().exists(), address
+
+
+def test_confidential_tickets_show_their_number_and_nothing_else(year: Path) -> None:
+    with (year / "tickets" / "appeals_open.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["件编号"] == "hotline_12345:H0035"]
+    assert {value for value in row.values() if value} == {"hotline_12345:H0035", "（保密件，不列内容）"}
+
+
+def test_no_personal_data(year: Path) -> None:
+    for path in (*year.rglob("*.csv"), year / "report.json"):
+        assert "138****" not in path.read_text(encoding="utf-8")
+    assert "138****" not in Page(year / "index.html").shown
+
+
+def test_title_that_looks_like_a_formula_stays_text(year: Path) -> None:
+    with (year / "tickets" / "appeals_received.csv").open(encoding="utf-8-sig", newline="") as file:
+        titles = {row["标题"] for row in csv.DictReader(file)}
+    assert "'=1+1 夜间施工噪声" in titles
+
+
+def test_markup_in_a_title_is_shown_not_run(settings: Settings) -> None:
+    county.load(settings, "hotline_12345", [Made("1", "2023-12-30 10:00:00", (), {"title": "<script>alert(1)</script>"})])
+    text = (issue(settings, *YEAR) / "index.html").read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_same_content_is_the_same_issue(settings: Settings) -> None:
+    county.load(settings, "provincial", [county._letter(n) for n in range(3)])
+    first = issue(settings, *YEAR)
+    written = (first / "index.html").read_bytes()
+    # The same tickets fetched again a day later: new batch, nothing new to say.
+    county.load(settings, "provincial", [county._letter(n) for n in range(3)], fetched="2024-01-02 02:30:00")
+    assert issue(settings, *YEAR) == first
+    assert (first / "index.html").read_bytes() == written
+
+
+def test_changed_content_is_the_next_issue_and_the_old_one_stays(settings: Settings) -> None:
+    county.load(settings, "provincial", [county._letter(n) for n in range(2)])
+    first = issue(settings, *YEAR)
+    written = (first / "report.json").read_bytes()
+    county.load(settings, "provincial", [county._letter(2)], fetched="2024-01-02 02:30:00")
+    second = issue(settings, *YEAR)
+    assert second.name == f"{first.name}_2"
+    assert (first / "report.json").read_bytes() == written
+    assert (read(second)["issue"]["number"], read(second)["issue"]["follows"]) == (2, first.name)
+    assert first.name in Page(second / "index.html").shown
+    assert figure(first, "appeals.received")["value"] == 2
+    assert figure(second, "appeals.received")["value"] == 3
+    index = Page(settings.reports / "index.html")
+    assert index.addresses == [f"{second.name}/index.html", f"{first.name}/index.html"]
+    assert not [path for path in settings.reports.iterdir() if path.suffix == ".tmp"]
+
+
+def test_as_known_reproduces_what_was_said(settings: Settings) -> None:
+    county.load(settings, "provincial", [county._letter(n) for n in range(2)])
+    county.load(settings, "provincial", [county._letter(2)], fetched="2024-01-02 02:30:00")
+    folder = issue(settings, *YEAR, as_known=county.at("2024-01-01 12:00:00"))
+    assert figure(folder, "appeals.received")["value"] == 2
+
+
+def test_out_is_another_shelf(settings: Settings, tmp_path: Path) -> None:
+    county.load(settings, "provincial", [county._letter(0)])
+    assert issue(settings, *YEAR, out=tmp_path / "there").parent == tmp_path / "there"
+    assert not settings.reports.exists()
+
+
+def test_empty_period_says_so(settings: Settings) -> None:
+    county.load(settings, "provincial", [county._letter(0)], window=("2022-01-01", "2023-12-31 23:59:59"))
+    folder = issue(settings, date(2022, 3, 1), date(2022, 3, 31))
+    assert "全县共受理群众诉求0件（不含未取得数据的智慧城管平台、网络问政、12345热线），本期无诉求件" in Page(folder / "index.html").shown
+    assert figure(folder, "appeals.on_time_rate")["text"] == "—"
+    assert figure(folder, "appeals.received[source=provincial]")["value"] == 0
+    assert figure(folder, "appeals.received[source=hotline_12345]")["value"] is None
+    assert len(read(folder)["trend"]["rows"]) == 31
+
+
+def test_period_that_no_lane_was_asked_for_is_not_known(settings: Settings) -> None:
+    county.load(settings, "provincial", [county._letter(0)])
+    folder = issue(settings, date(2022, 3, 1), date(2022, 3, 31))
+    assert {one["text"] for one in read(folder)["figures"] if one["population"] != "records"} == {"—"}
+    assert read(folder)["trend"]["rows"] == []
+
+
+def test_lanes_in_trouble_are_named(settings: Settings) -> None:
+    county.load(settings, "online_politics", [county._message(n) for n in range(9)])
+    county.load(settings, "smart_city", [county._case(n) for n in range(4)], window=("2023-01-01", "2023-12-28 23:59:59"))
+    county.load(settings, "provincial", [county._letter(0)], platform_total=5)
+    county.load(settings, "visits", [county._visit(0)])
+    county.fail(settings, "online_politics", "online_politics: the folder is not there")
+    lane = Lane("visits", 1, 1, 0, 0, "green", ())
+    folder = issue(settings, *YEAR, lanes=[lane])
+    states = {row["source"]: row["state"] for row in read(folder)["lanes"]}
+    assert states == {
+        "provincial": "red",  # the platform told five tickets, one arrived
+        "smart_city": "stale",
+        "online_politics": "red",  # its last run failed
+        "hotline_12345": "absent",
+        "visits": "green",
+    }
+    shown = Page(folder / "index.html").shown
+    assert "数据不完整，请谨慎引用。" in shown
+    assert "智慧城管平台2023年12月29日至31日的数据未取得" in shown
+    assert "the folder is not there" in shown
+    assert figure(folder, "appeals.closed[source=hotline_12345]")["text"] == "—"
+
+
+def test_a_later_failure_does_not_touch_what_was_known(settings: Settings) -> None:
+    county.load(settings, "visits", [county._visit(0)])
+    county.fail(settings, "visits", "visits: no file", ended="2024-02-01 02:30:00")
+    folder = issue(settings, *YEAR, as_known=county.at("2024-01-15 00:00:00"))
+    assert next(row["state"] for row in read(folder)["lanes"] if row["source"] == "visits") == "green"
+
+
+def test_quarantine_is_counted_by_rule(year: Path) -> None:
+    told = [(row["source"], row["printed"]) for row in read(year)["quarantine"]]
+    assert told == [("hotline_12345", "代码表外取值"), ("hotline_12345", "时间无法识别")]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "labels"),
+    [
+        (date(2023, 10, 1), date(2023, 10, 3), ["2023-10-01", "2023-10-02", "2023-10-03"]),
+        (date(2023, 10, 20), date(2023, 12, 5), ["2023-10", "2023-11", "2023-12"]),
+        (date(2020, 6, 1), date(2023, 12, 31), ["2020", "2021", "2022", "2023"]),
+    ],
+)
+def test_steps_of_the_trend(settings: Settings, first: date, last: date, labels: list[str]) -> None:
+    county.load(settings, "provincial", [county._letter(0)], window=("2000-01-01", "2024-01-01 00:00:00"))
+    assert [row["label"] for row in read(issue(settings, first, last))["trend"]["rows"]] == labels
