@@ -114,7 +114,7 @@ def test_a_bad_record_goes_alone(settings: Settings, fault: dict[str, Any], rule
     assert reason in bad["reason"]
     assert [ticket["source_no"] for ticket in staged["tickets"]] == ["P0000009"]
     assert staged["numbers"] == 2
-    assert f"quarantine: 1 record by {rule}" in texts(staged)
+    assert f"1 record in quarantine ({rule} 1)" in texts(staged)
 
 
 TWICE = [

@@ -254,9 +254,9 @@ class _Batch:
         for text, count in sorted(self.remarks.items()):
             yield f"{_records(count)}: {text}"
         rules = Counter(one["rule"] for one in quarantine)
-        for rule in QUARANTINE_RULES:
-            if rules[rule]:
-                yield f"quarantine: {_records(rules[rule])} by {rule}; see `petitions quarantine list`"
+        if quarantine:
+            told = ", ".join(f"{rule} {rules[rule]}" for rule in QUARANTINE_RULES if rules[rule])
+            yield f"{_records(len(quarantine))} in quarantine ({told}); see `petitions quarantine list`"
         yield from self.platform_suite.messages()
         yield from self.ticket_suite.messages()
 

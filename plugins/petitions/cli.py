@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -119,17 +120,19 @@ def run(start: date | None, end: date | None, sources: Sequence[str], refetch: b
         raise questions.WrongQuestion(f"--to: expected a day at or after {start}, found {end}")
     from petitions import nightly
 
-    run_id, _ = nightly.run(tuple(sources) or SOURCES, start, end, refetch)
-    _print_lanes(nightly.lanes(run_id))
+    _print_run(nightly.run(tuple(sources) or SOURCES, start, end, refetch))
 
 
 @main.command()
 @click.option("--run", "run_id", help="The run to tell of. Default: the last one.")
 def summary(run_id: str | None) -> None:
-    """How the lanes of a run ended. Ends 0, or 3 where a lane is red."""
+    """How a run ended: its lanes, the headline figures, the report. Ends 0, or 3 where a lane is red."""
     from petitions import nightly
 
-    _print_lanes(nightly.lanes(run_id))
+    last = run_id or nightly.last_run()
+    if last is None:
+        raise questions.WrongQuestion("nothing was run in this home yet; run `petitions run --from D --to D`")
+    _print_run(last)
 
 
 @main.command()
@@ -224,8 +227,6 @@ def quarantine_list(form: str) -> None:
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write into. Default: reports/ of the home.")
 def report(start: date, end: date, as_of: datetime | None, as_known: datetime | None, out: str | None) -> None:
     """Issue the report of a window; prints its folder."""
-    from pathlib import Path
-
     from petitions.report import issue
 
     click.echo(issue(Settings.from_environment(), start, end, as_of=as_of, as_known=as_known, out=Path(out) if out else None))
@@ -272,17 +273,41 @@ def _scope(scope: Scope) -> dict[str, Any]:
     return {"population": scope.population, "from": scope.start, "to": scope.end, "as_of": scope.as_of, "as_known": scope.as_known}
 
 
-def _print_lanes(lanes: Sequence[Any]) -> None:
+def _print_run(run_id: str) -> None:
+    from petitions import nightly
+
+    lanes = nightly.lanes(run_id)
     rows = [
         [SOURCE_LABELS[lane.source], str(lane.fetched), str(lane.new), str(lane.unchanged), str(lane.quarantined), lane.status]
         for lane in lanes
     ]
     _table(["平台", "fetched", "new", "unchanged", "quarantined", "lane"], rows)
     for lane in lanes:
-        for message in lane.messages:
-            click.echo(f"{lane.status} {lane.source}: {message}", err=lane.status == "red")
-    if any(lane.status == "red" for lane in lanes):
+        remarks = [message for message in lane.messages if message not in lane.causes]
+        if remarks:
+            click.echo(f"yellow {lane.source}: {'; '.join(remarks)}")
+        for cause in lane.causes:
+            click.echo(f"red {lane.source}: {cause}", err=True)
+    red = [lane.source for lane in lanes if lane.status == "red"]
+    if not red:
+        new = sum(lane.new for lane in lanes)
+        click.echo(f"Every lane reconciled. {f'{new} new versions.' if new else 'Nothing new: all unchanged.'}")
+    reported = nightly.reported(run_id)
+    if reported:
+        _print_headlines(*reported)
+    if red:
         sys.exit(RED)
+
+
+def _print_headlines(start: date, end: date, folder: Path) -> None:
+    click.echo(f"{start} – {end}")
+    for population, label in definitions.POPULATIONS.items():
+        with _asked(population, start, end, None, None) as (held, scope, channels):
+            _, total = questions.figures(held, scope, channels)
+        counts, rates, _ = definitions.definitions(population)
+        told = ", ".join(f"{metric.printed} {_cell(total[metric.key])}" for metric in (*counts, *rates) if metric.key in HEADLINES)
+        click.echo(f"  {label}: {told}")
+    click.echo(f"Report: {folder / 'index.html'}")
 
 
 def _print(rows: Sequence[dict[str, Any]], form: str, columns: Sequence[str] = ()) -> None:

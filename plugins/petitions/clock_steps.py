@@ -383,7 +383,7 @@ def _done(seen: _Judged) -> Step:
     name = CLOCK_NAMES[seen.name]
     if seen.done_at is None:
         until = f"撤单（{written(seen.frozen_at)}）时" if seen.frozen_at else f"截至 {written(seen.life.as_of)}"
-        return Step("done", f"{until}未{'受理' if seen.name == 'accept' else name}")
+        return Step("done", f"{until} 未{'受理' if seen.name == 'accept' else name}")
     if seen.name == "close":
         name = "处置完成" if seen.frame["handle_mark"] is not None else "撤单" if seen.done_at == seen.frame["withdrawn_at"] else "办结"
     elif seen.name == "accept":

@@ -34,6 +34,7 @@ class Count:
     printed: str
     condition: str
     meaning: str
+    english: str
 
 
 @dataclass(frozen=True)
@@ -57,39 +58,134 @@ class Days:
 
 
 COUNTS = (
-    Count("received", "受理量", "valid", "窗口内登记且有效的件"),
-    Count("closed", "办结", "valid and closed", "已办结（含撤单）"),
-    Count("open", "未办结", "valid and not closed", "有效且未办结"),
-    Count("suspended", "挂起", "suspended", "未办结且处于计入的挂起期"),
-    Count("closed_on_time", "按时办结", "valid and close_class = 'on_time'", "在办结时限内办结或处置完成"),
-    Count("closed_late", "超时办结", "valid and close_class = 'late'", "超过办结时限才办结或处置完成"),
-    Count("overdue", "超期未办", "valid and close_class = 'overdue'", "未办结、已过时限且不在挂起期"),
-    Count("not_due", "时限内未办结", "valid and close_class = 'not_due'", "未办结、时限未到或在挂起期"),
-    Count("no_deadline", "无时限", "valid and close_class = 'no_deadline'", "平台未给时限且无适用规则"),
-    Count("not_started", "未起算", "valid and close_class = 'not_started'", "适用规则的起算事件尚未发生"),
-    Count("due", "应办结", f"valid and close_class in {_JUDGED}", "按时办结、超时办结与超期未办之和"),
-    Count("replied", "已答复", f"valid and {_TELLS_REPLIES} and replied_at is not null", "已有实质答复"),
+    Count("received", "受理量", "valid", "窗口内登记且有效的件", "received in the window and still valid"),
+    Count("closed", "办结", "valid and closed", "已办结（含撤单）", "closed, withdrawals by the petitioner included"),
+    Count("open", "未办结", "valid and not closed", "有效且未办结", "valid and not closed"),
+    Count("suspended", "挂起", "suspended", "未办结且处于计入的挂起期", "open and in a pause that counts"),
+    Count(
+        "closed_on_time",
+        "按时办结",
+        "valid and close_class = 'on_time'",
+        "在办结时限内办结或处置完成",
+        "closed, or disposal finished, within the due of the close clock",
+    ),
+    Count(
+        "closed_late",
+        "超时办结",
+        "valid and close_class = 'late'",
+        "超过办结时限才办结或处置完成",
+        "closed, or disposal finished, after the due of the close clock",
+    ),
+    Count(
+        "overdue",
+        "超期未办",
+        "valid and close_class = 'overdue'",
+        "未办结、已过时限且不在挂起期",
+        "not closed, the due has passed, not in a pause that counts",
+    ),
+    Count(
+        "not_due",
+        "时限内未办结",
+        "valid and close_class = 'not_due'",
+        "未办结、时限未到或在挂起期",
+        "not closed, the due lies ahead or a pause counts",
+    ),
+    Count(
+        "no_deadline",
+        "无时限",
+        "valid and close_class = 'no_deadline'",
+        "平台未给时限且无适用规则",
+        "the platform supplies no due and no rule matches",
+    ),
+    Count(
+        "not_started",
+        "未起算",
+        "valid and close_class = 'not_started'",
+        "适用规则的起算事件尚未发生",
+        "the start event of the matching rule has not occurred",
+    ),
+    Count(
+        "due",
+        "应办结",
+        f"valid and close_class in {_JUDGED}",
+        "按时办结、超时办结与超期未办之和",
+        "closed on time, closed late and overdue together",
+    ),
+    Count(
+        "replied",
+        "已答复",
+        f"valid and {_TELLS_REPLIES} and replied_at is not null",
+        "已有实质答复",
+        "has a substantive reply; over sources that tell replies",
+    ),
     Count(
         "reply_due",
         "应答复",
         f"valid and {_TELLS_REPLIES} and (replied_at is not null or closed or reply_class = 'overdue')",
         "已答复，或未答复而已办结或答复超期",
+        "replied, or not replied and closed or overdue for reply",
     ),
-    Count("first_replied", "已首次回复", "valid and first_replied", "已有首次回复、答复或受理告知"),
-    Count("reply_on_time", "按时答复", "valid and reply_class = 'on_time'", "在答复时限内答复"),
-    Count("reply_judged", "答复应计", f"valid and reply_class in {_JUDGED}", "答复时钟已有结论的件"),
-    Count("accept_on_time", "及时受理", "valid and accept_class = 'on_time'", "在受理告知时限内受理"),
-    Count("accept_judged", "受理应计", f"valid and accept_class in {_JUDGED}", "受理时钟已有结论的件"),
-    Count("closed_judged", "已办结应计", "valid and close_class in ('on_time', 'late')", "按时办结与超时办结之和"),
-    Count("rated", "已评价", "valid and satisfaction is not null", "最后一次评价有效"),
-    Count("satisfied", "满意", "valid and satisfaction in ('satisfied', 'basically_satisfied')", "满意与基本满意"),
-    Count("rated_closed", "已办结已评价", "valid and closed and satisfaction is not null", "已办结且已评价"),
-    Count("repeat", "重复信访", "valid and repeat", "平台标记为重复"),
-    Count("returned", "退单", "returned", "发生过退单，不论是否有效"),
-    Count("reworked", "返工", "valid and reopened", "发生过重办或返工"),
-    Count("extended", "延期", "valid and extended", "发生过延期"),
-    Count("negative_durations", "时间倒置", "valid and closed and done_at < received_at", "办结早于登记，不计办理天数"),
-    Count("timed", "计办理天数", "valid and closed and done_at >= received_at", "已办结且时间不倒置"),
+    Count(
+        "first_replied",
+        "已首次回复",
+        "valid and first_replied",
+        "已有首次回复、答复或受理告知",
+        "has a first reply, a substantive reply or an acceptance",
+    ),
+    Count(
+        "reply_on_time", "按时答复", "valid and reply_class = 'on_time'", "在答复时限内答复", "replied within the due of the reply clock"
+    ),
+    Count(
+        "reply_judged",
+        "答复应计",
+        f"valid and reply_class in {_JUDGED}",
+        "答复时钟已有结论的件",
+        "the reply clock is on time, late or overdue",
+    ),
+    Count(
+        "accept_on_time",
+        "及时受理",
+        "valid and accept_class = 'on_time'",
+        "在受理告知时限内受理",
+        "accepted within the due of the accept clock",
+    ),
+    Count(
+        "accept_judged",
+        "受理应计",
+        f"valid and accept_class in {_JUDGED}",
+        "受理时钟已有结论的件",
+        "the accept clock is on time, late or overdue",
+    ),
+    Count(
+        "closed_judged",
+        "已办结应计",
+        "valid and close_class in ('on_time', 'late')",
+        "按时办结与超时办结之和",
+        "closed on time and closed late together",
+    ),
+    Count("rated", "已评价", "valid and satisfaction is not null", "最后一次评价有效", "the last rating tells a satisfaction"),
+    Count(
+        "satisfied",
+        "满意",
+        "valid and satisfaction in ('satisfied', 'basically_satisfied')",
+        "满意与基本满意",
+        "satisfied and basically satisfied",
+    ),
+    Count("rated_closed", "已办结已评价", "valid and closed and satisfaction is not null", "已办结且已评价", "closed and rated"),
+    Count("repeat", "重复信访", "valid and repeat", "平台标记为重复", "marked as a repeat by the platform itself"),
+    Count("returned", "退单", "returned", "发生过退单，不论是否有效", "was returned at least once, valid now or not"),
+    Count("reworked", "返工", "valid and reopened", "发生过重办或返工", "was reopened at least once"),
+    Count("extended", "延期", "valid and extended", "发生过延期", "was extended at least once"),
+    Count(
+        "negative_durations",
+        "时间倒置",
+        "valid and closed and done_at < received_at",
+        "办结早于登记，不计办理天数",
+        "closed before registration by the platform's clock; kept out of the handling days",
+    ),
+    Count(
+        "timed", "计办理天数", "valid and closed and done_at >= received_at", "已办结且时间不倒置", "closed, and not before registration"
+    ),
 )
 RATES = (
     Rate("closure_rate", "办结率", "closed", "received"),
@@ -108,8 +204,14 @@ DAYS = (
     Days("handling_days_p90", "办理天数（九成）", Fraction(9, 10), "timed"),
 )
 VISIT_COUNTS = (
-    Count("visits", "来访", "valid", "来访时间在窗口内的登记"),
-    Count("visits_received", "已接访", "valid and accepted_at is not null", "有接访人且已接访"),
+    Count("visits", "来访", "valid", "来访时间在窗口内的登记", "rows of the visit register with the time of visit in the window"),
+    Count(
+        "visits_received",
+        "已接访",
+        "valid and accepted_at is not null",
+        "有接访人且已接访",
+        "visits with a receiving official and a time of reception",
+    ),
 )
 VISIT_RATES = (Rate("visit_rate", "接访率", "visits_received", "visits"),)
 

@@ -49,10 +49,10 @@ class Lane:
 
 def run(
     sources: Sequence[str] = SOURCES, window_from: date | None = None, window_to: date | None = None, refetch: bool = False
-) -> tuple[str, Path | None]:
-    """One window of days (inclusive), all steps in this process.
+) -> str:
+    """One window of days (inclusive), all steps in this process; a lane that fails does not keep the others from going on.
 
-    :returns: the run id, and the folder of the report (None where it could not be made; the cause is in the log).
+    :returns: the run id, by which :func:`lanes` and :func:`reported` tell how it ended.
     :raises SettingsError: before anything is fetched, where a setting cannot be used.
     """
     settings = Settings.from_environment()
@@ -68,7 +68,8 @@ def run(
         except Exception as error:
             fail_lane(source, run_id, _where(error))
     refresh()
-    return run_id, Path(report(window_from, window_to, run_id))
+    report(window_from, window_to, run_id)
+    return run_id
 
 
 def extract(source: str, window_from: date | None, window_to: date | None, run_id: str, refetch: bool = False) -> str:
@@ -78,7 +79,7 @@ def extract(source: str, window_from: date | None, window_to: date | None, run_i
     :raises LaneStopped: when the platform cannot be asked; the message says why and what to do.
     """
     settings = Settings.from_environment()
-    noted = settings.staging / "runs" / run_id.replace("/", "_") / source
+    noted = _noted(settings, run_id) / source
     if noted.exists() and not refetch:
         return noted.read_text(encoding="utf-8")
     from petitions.extract import extract as land
@@ -120,20 +121,18 @@ def load(batch_id: str, run_id: str) -> dict[str, Any]:
     """
     settings = Settings.from_environment()
     manifest = Landing(settings.landing).batch(batch_id)
-    waiting = _waiting(settings, manifest)
+    counts: dict[str, int] = {}
     with _staging(settings, manifest.source):
+        waiting = _waiting(settings, manifest)
         # Before the warehouse is taken: a check may take long, and other lanes write meanwhile.
         for one in waiting:
-            if not _staged(settings, one):
+            if not (settings.staging / one.batch_id).exists():
                 _check(settings, one.batch_id)
-    counts: dict[str, int] = {}
-    with warehouse.writer(settings, publish=False) as held:
-        for one in waiting:
-            # Another run may have loaded it by now, and tidied up.
-            if _staged(settings, one):
+        with warehouse.writer(settings, publish=False) as held:
+            for one in waiting:
                 counts = _load(held, settings, one)
                 shutil.rmtree(settings.staging / one.batch_id)
-        _keep_lane(held, run_id, manifest.source, batch_id, None)
+            _keep_lane(held, run_id, manifest.source, batch_id, None)
     return {"batch_id": batch_id} | counts
 
 
@@ -151,7 +150,18 @@ def report(window_from: date | None, window_to: date | None, run_id: str) -> str
     settings = Settings.from_environment()
     last = window_to or _now().date()
     first = window_from or last.replace(month=1, day=1)
-    return str(issue(settings, first, last, lanes=lanes(run_id)))
+    folder = issue(settings, first, last, lanes=lanes(run_id))
+    _note(_noted(settings, run_id) / "report.json", json.dumps({"from": str(first), "to": str(last), "folder": str(folder)}))
+    return str(folder)
+
+
+def reported(run_id: str) -> tuple[date, date, Path] | None:
+    """First day, last day and folder of the report that a run issued; None where it issued none."""
+    noted = _noted(Settings.from_environment(), run_id) / "report.json"
+    if not noted.exists():
+        return None
+    told = json.loads(noted.read_text(encoding="utf-8"))
+    return date.fromisoformat(told["from"]), date.fromisoformat(told["to"]), Path(told["folder"])
 
 
 def verdict(run_id: str) -> None:
@@ -169,13 +179,17 @@ def fail_lane(source: str, run_id: str, message: str) -> None:
         _keep_lane(held, run_id, source, None, message)
 
 
-def lanes(run_id: str | None = None) -> list[Lane]:
-    """How the lanes of a run ended; of the last run where none is named. In the order of the platforms."""
+def last_run() -> str | None:
+    """The id of the run that ended last; None in a home without one."""
+    with warehouse.reader(Settings.from_environment()) as held:
+        found = held.rows("select run_id from control.lane_run order by ended_at desc limit 1")
+    return found[0]["run_id"] if found else None
+
+
+def lanes(run_id: str) -> list[Lane]:
+    """How the lanes of a run ended, in the order of the platforms."""
     settings = Settings.from_environment()
     with warehouse.reader(settings) as held:
-        if run_id is None:
-            found = held.rows("select run_id from control.lane_run order by ended_at desc limit 1")
-            run_id = found[0]["run_id"] if found else ""
         rows = held.rows("select * from control.lane_run where run_id = :run_id", {"run_id": run_id})
         batches = {row["batch_id"]: row for row in questions.reconciliation(held)}
     ended = [_lane(row, batches.get(row["batch_id"])) for row in rows]
@@ -303,10 +317,6 @@ def _check(settings: Settings, batch_id: str) -> dict[str, Any]:
     return examine(manifest, landing, settings, _platform(manifest.source, settings))
 
 
-def _staged(settings: Settings, manifest: Manifest) -> bool:
-    return (settings.staging / manifest.batch_id / "summary.json").exists()
-
-
 def _waiting(settings: Settings, manifest: Manifest) -> list[Manifest]:
     """The batch, and before it those of its lane that were landed and not loaded. What a killed run left of loaded ones is removed."""
     with warehouse.writer(settings, publish=False) as held:
@@ -316,6 +326,11 @@ def _waiting(settings: Settings, manifest: Manifest) -> list[Manifest]:
                 shutil.rmtree(left)
     earlier = [one for one in Landing(settings.landing).batches(manifest.source) if one.batch_id not in loaded | {manifest.batch_id}]
     return [*earlier, manifest]
+
+
+def _noted(settings: Settings, run_id: str) -> Path:
+    """Where a run leaves a note of what it has done so far: a retry reads it."""
+    return settings.staging / "runs" / run_id.replace("/", "_")
 
 
 def _note(path: Path, text: str) -> None:

@@ -104,9 +104,12 @@ class Suite:
     def _context(self) -> AbstractDataContext:
         """Where the checks run: in memory, for a context of files would write every frame's name into gx/great_expectations.yml."""
         gx = _great_expectations()
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False}
-        return context
+        from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+        config = DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(), progress_bars={"globally": False}, analytics_enabled=False
+        )
+        return gx.get_context(mode="ephemeral", project_config=config)
 
     def _stored(self) -> list[Expectation]:
         gx = _great_expectations()

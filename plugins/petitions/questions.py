@@ -131,7 +131,7 @@ def tickets(
         f"""
         with behind as (
             select * from core.posting
-            where {STANDING} and {RECEIVED} and {_of_population(scope, appeal_channels)} and {count.condition}
+            where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} and {count.condition}
         )
         select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, b.category, b.area, c.title, b.unit, b.received_at,
                b.close_due_at as due_at, b.close_due_source as due_source, b.provisional, b.done_at, b.closed_at,
@@ -142,7 +142,7 @@ def tickets(
         order by b.received_at, b.ticket_id
         {f"limit {int(limit)}" if limit is not None else ""}
         """,
-        scope.parameters() | _channels(appeal_channels),
+        scope.parameters() | channel_parameters(appeal_channels),
     )
     return [_confidential(row) if row["restricted"] else row for row in rows]
 
@@ -163,10 +163,10 @@ def flow(
         select source, passage, count(*) as passages
         from core.passage
         where known_from <= :as_known and known_to > :as_known and passed_at between :start and :end
-          and {_of_population(scope, appeal_channels)}
+          and {of_population(scope, appeal_channels)}
         group by source, passage
         """,
-        scope.parameters() | _channels(appeal_channels),
+        scope.parameters() | channel_parameters(appeal_channels),
     )
     per_source = {
         source: {"opening": opening.get(source, 0)}
@@ -231,8 +231,8 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
 
 def _figures(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str]) -> list[dict[str, Any]]:
     counts, rates, durations = metrics.definitions(scope.population)
-    where = f"{STANDING} and {RECEIVED} and {_of_population(scope, appeal_channels)}"
-    parameters = scope.parameters() | _channels(appeal_channels)
+    where = f"{STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)}"
+    parameters = scope.parameters() | channel_parameters(appeal_channels)
     groups = [f"{metrics.GROUPINGS[name]} as by_{name}" for name in by]
     columns = [*groups, *(f"count(*) filter (where {count.condition}) as {count.key}" for count in counts)]
     grouped = f"group by {', '.join(str(place + 1) for place in range(len(by)))}" if by else ""
@@ -303,10 +303,10 @@ def _open_at(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str],
         f"""
         select source, count(*) as tickets
         from core.posting
-        where {STANDING} and {_of_population(scope, appeal_channels)} and valid and not closed
+        where {STANDING} and {of_population(scope, appeal_channels)} and valid and not closed
         group by source
         """,
-        scope.parameters() | _channels(appeal_channels) | {"as_of": at},
+        scope.parameters() | channel_parameters(appeal_channels) | {"as_of": at},
     )
     return {row["source"]: row["tickets"] for row in rows}
 
@@ -338,16 +338,17 @@ def _count(population: str, metric: str) -> Count:
     raise WrongQuestion(f"metric: expected one of {', '.join(count.key for count in counts)}, found {metric!r}")
 
 
-def _of_population(scope: Scope, appeal_channels: Sequence[str]) -> str:
+def of_population(scope: Scope, appeal_channels: Sequence[str]) -> str:
+    """The condition over postings that says which tickets belong to the population; its parameters: :func:`channel_parameters`."""
     if scope.population == "visits":
         return "source = 'visits'"
     if scope.population == "cases":
         return "source = 'smart_city'"
-    names = ", ".join(f":{name}" for name in _channels(appeal_channels)) or "null"
+    names = ", ".join(f":{name}" for name in channel_parameters(appeal_channels)) or "null"
     return f"(source in ('provincial', 'online_politics', 'hotline_12345') or source = 'smart_city' and channel in ({names}))"
 
 
-def _channels(appeal_channels: Sequence[str]) -> dict[str, str]:
+def channel_parameters(appeal_channels: Sequence[str]) -> dict[str, str]:
     return {f"channel_{place}": channel for place, channel in enumerate(appeal_channels)}
 
 
