@@ -2,7 +2,7 @@
 # Nothing is written outside the checkout and PETITIONS_HOME.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format setup up lock env clean
+.PHONY: help run test test-all lint docs format setup up lock env clean
 .DELETE_ON_ERROR:
 
 PYTHON3 ?= python3
@@ -42,6 +42,9 @@ lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" $(BIN)/mypy
+
+docs: $(READY) ## write docs/metrics.md anew from the definitions of the metrics
+	@$(BIN)/python -m petitions.dictionary > docs/metrics.md
 
 format: $(READY) ## let ruff put the layout right
 	@$(BIN)/ruff check --fix

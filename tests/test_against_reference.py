@@ -160,6 +160,30 @@ def test_flow_agrees_and_balances(world: Filled, population: str) -> None:
         assert inward - total["closed"] - total["excluded"] == total["closing"]
 
 
+def test_the_daily_figures_add_up_to_the_ledger(world: Filled) -> None:
+    """The mart is what the ledger says at the end of any day, by what is known now, days to come included."""
+    _, warehouse = world
+    at = {"as_known": datetime(9999, 12, 30, tzinfo=BEIJING)}
+    for day in (date(2022, 12, 31), date(2023, 6, 21), date(2024, 2, 18), date(2027, 3, 1)):
+        (summed,) = warehouse.rows(
+            "select coalesce(sum(open_change), 0) as open, coalesce(sum(overdue_change), 0) as overdue from marts.daily where day <= :day",
+            {"day": day},
+        )
+        (counted,) = warehouse.rows(
+            f"""
+            select count(*) filter (where valid and not closed) as open, count(*) filter (where valid and close_class = 'overdue') as overdue
+            from core.posting where {questions.STANDING}
+            """,
+            at | {"as_of": questions.moment(day)},
+        )
+        assert summed == counted
+    received = warehouse.value("select sum(received) from marts.daily where source = 'hotline_12345'")
+    assert received == warehouse.value(
+        f"select count(*) from core.posting where source = 'hotline_12345' and valid and {questions.STANDING}",
+        at | {"as_of": at["as_known"]},
+    )
+
+
 def test_what_was_said_yesterday_is_said_again_after_todays_corrections(empty_warehouse: EmptyWarehouse, tmp_path: Path) -> None:
     """`as-known` yesterday gives yesterday's figures to the digit, whatever was loaded since."""
     settings = with_test_rules(tmp_path)
@@ -193,6 +217,6 @@ def test_the_tables_do_not_depend_on_the_order_of_loading(empty_warehouse: Empty
             for part in (order[:cut], order[cut:], order[cut // 2 : cut]):
                 worlds.fill(warehouse, part)
                 ledger.refresh(warehouse, settings)
-            names = ("sighting", "ticket_version", "clock", "posting", "passage")
-            tables.append([sorted(map(str, warehouse.rows(f"select * from core.{name}"))) for name in names])
+            names = ("core.sighting", "core.ticket_version", "core.clock", "core.posting", "core.passage", "marts.daily")
+            tables.append([sorted(map(str, warehouse.rows(f"select * from {name}"))) for name in names])
     assert all(found == tables[0] for found in tables[1:])

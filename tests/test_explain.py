@@ -260,9 +260,7 @@ def arrived(one: Clock) -> datetime | None:
             due = each.due_at
         elif (each.step == "extension" and each.counts and "不影响结论" not in each.told) or (each.step == "reopening" and each.counts):
             due, changed = each.due_at, True
-        elif each.step == "pause_end" and each.due_at and not changed:
-            due = each.due_at
-        elif each.step == "due" and one.clock == "reply":
+        elif (each.step == "pause_end" and each.due_at and not changed) or (each.step == "due" and one.clock == "reply"):
             due = each.due_at
     return due
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from petitions.explain import Explanation
     from petitions.questions import Scope
     from petitions.settings import Settings
     from petitions.warehouse import Warehouse
@@ -87,6 +88,50 @@ class Petitions:
             return groups if by else [{"by": {}} | total]
 
         return _frame([_flat(row) for row in self._ask(ask, population, start, end, None, as_known)])
+
+    def explain(self, ticket_id: str, as_of: date | datetime | str | None = None, as_known: datetime | str | None = None) -> Explanation:
+        """Each clock of a ticket step by step, and its versions; print it to read it.
+
+        :param as_of: valid time, default the latest fetch that counts.
+        :raises petitions.questions.WrongQuestion: for a ticket that is not known.
+        """
+        from petitions import warehouse
+        from petitions.explain import explain
+        from petitions.questions import instant
+
+        with warehouse.reader(self.settings) as held:
+            return explain(held, self.settings, ticket_id, instant(as_of), instant(as_known))
+
+    def due(
+        self,
+        within: int,
+        population: str = "appeals",
+        as_of: date | datetime | str | None = None,
+        as_known: datetime | str | None = None,
+    ) -> pd.DataFrame:
+        """Open tickets that fall due within so many working days after ``as_of`` (yellow cards), and overdue ones (red cards)."""
+        from petitions import early_warning, warehouse
+        from petitions.questions import instant
+
+        with warehouse.reader(self.settings) as held:
+            scope = early_warning.scope(held, population, instant(as_of), instant(as_known))
+            return _frame(early_warning.due(held, scope, self._appeal_channels, within))
+
+    def compare(
+        self,
+        population: str,
+        start: date | str,
+        end: date | str,
+        as_of: date | datetime | str | None = None,
+        as_known: datetime | str | None = None,
+    ) -> pd.DataFrame:
+        """Counts and rates beside the year before (同比) and the period before (环比), one row per metric."""
+        from petitions import comparison
+
+        def ask(warehouse: Warehouse, scope: Scope) -> list[dict[str, Any]]:
+            return comparison.compare(warehouse, scope, self._appeal_channels)
+
+        return _frame(self._ask(ask, population, start, end, as_of, as_known))
 
     @property
     def _appeal_channels(self) -> Sequence[str]:

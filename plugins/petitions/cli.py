@@ -39,6 +39,9 @@ HEADLINES = {
 }
 
 
+CHANGE_COLUMNS = ("ticket_id", "clock", "old_class", "new_class", "old_due_at", "new_due_at")
+
+
 class Command(click.Group):
     """Settings and questions that cannot be used end with one line and exit code 2, not with a traceback."""
 
@@ -137,10 +140,23 @@ def summary(run_id: str | None) -> None:
 
 @main.command()
 @options(POPULATION, WINDOW, AS_OF, AS_KNOWN, BY, FORMAT)
+@click.option("--compare", "compared", is_flag=True, help="Beside the year before (同比) and the period before (环比); not with --by.")
 def metrics(
-    population: str, start: date, end: date, as_of: datetime | None, as_known: datetime | None, by: tuple[str, ...], form: str
+    population: str,
+    start: date,
+    end: date,
+    as_of: datetime | None,
+    as_known: datetime | None,
+    by: tuple[str, ...],
+    form: str,
+    compared: bool,
 ) -> None:
     """The figures of a population."""
+    if compared:
+        if by:
+            raise questions.WrongQuestion(f"--compare: expected no --by beside it, found {','.join(by)}")
+        _print_comparison(population, start, end, as_of, as_known, form)
+        return
     with _asked(population, start, end, as_of, as_known) as (held, scope, channels):
         groups, total = questions.figures(held, scope, channels, by)
     if form == "json":
@@ -180,6 +196,42 @@ def tickets(
     with _asked(population, start, end, as_of, as_known) as (held, scope, channels):
         rows = questions.tickets(held, scope, channels, metric, limit)
     _print(rows, form, ("ticket_id", "channel", "title", "unit", "received_at", "due_at", "closed_at", "class"))
+
+
+@main.command()
+@click.argument("ticket_id")
+@click.option("--as-of", type=Moment(), help="The moment asked about; a day means its end. Default: the latest fetch that counts.")
+@AS_KNOWN
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def explain(ticket_id: str, as_of: datetime | None, as_known: datetime | None, form: str) -> None:
+    """Why TICKET_ID (such as hotline_12345:44139920231215006438) has its verdicts: each clock step by step, and its versions."""
+    from petitions import explain as steps
+
+    settings = Settings.from_environment()
+    with warehouse.reader(settings) as held:
+        explanation = steps.explain(held, settings, ticket_id, as_of, as_known)
+    if form == "json":
+        _json(explanation.plain())
+    else:
+        click.echo(str(explanation))
+
+
+@main.command()
+@click.option("--within", type=click.IntRange(min=0), required=True, help="Working days after --as-of.")
+@click.option("--population", type=click.Choice(["appeals", "cases"]), default="appeals", show_default=True)
+@click.option("--as-of", type=Moment(), help="The moment asked about; a day means its end. Default: the latest fetch that counts.")
+@options(AS_KNOWN, FORMAT)
+def due(within: int, population: str, as_of: datetime | None, as_known: datetime | None, form: str) -> None:
+    """Open tickets that fall due within so many working days (黄牌 yellow), and those overdue already (红牌 red)."""
+    from petitions import early_warning
+
+    settings = Settings.from_environment()
+    with warehouse.reader(settings) as held:
+        scope = early_warning.scope(held, population, as_of, as_known)
+        rows = early_warning.due(held, scope, settings.options.population.appeal_channels, within)
+    _print(rows, form, ("card", "ticket_id", "ticket_type", "unit", "due_at", "working_days_left", "suspended"))
+    cards = ", ".join(f"{sum(row['card'] == card for row in rows)} {card} {label}" for card, label in early_warning.CARDS.items())
+    click.echo(f"as of {_cell(scope.as_of)}: {cards}", err=True)
 
 
 @main.command()
@@ -233,8 +285,18 @@ def report(start: date, end: date, as_of: datetime | None, as_known: datetime | 
 
 
 @main.command()
-def calendar() -> None:
+@FORMAT
+def recompute(form: str) -> None:
+    """All clocks anew after a change of time limits, calendar or office hours; lists the tickets whose verdict or due changed."""
+    _recompute(Settings.from_environment(), form)
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+def calendar(context: click.Context) -> None:
     """The years whose working days are published, and how many dues run beyond them."""
+    if context.invoked_subcommand:
+        return
     from petitions import calendar as days
 
     settings = Settings.from_environment()
@@ -243,6 +305,22 @@ def calendar() -> None:
     with warehouse.reader(settings) as held:
         provisional = held.value("select count(*) from core.clock where provisional")
     click.echo(f"provisional dues: {provisional}")
+
+
+@calendar.command("update")
+@FORMAT
+def calendar_update(form: str) -> None:
+    """After an upgrade of chinesecalendar or a change of closures.csv: all clocks anew, and the tickets whose verdict or due changed."""
+    from petitions import ledger
+
+    settings = Settings.from_environment()
+    with warehouse.reader(settings) as held:
+        changed = "calendar" in ledger.stale(held, settings)
+    if changed:
+        _recompute(settings, form)
+    else:
+        click.echo("calendar: unchanged since the last refresh, nothing to recompute", err=True)
+        _print([], form, CHANGE_COLUMNS)
 
 
 @main.group()
@@ -297,6 +375,38 @@ def _print_run(run_id: str) -> None:
         _print_headlines(*reported)
     if red:
         sys.exit(RED)
+
+
+def _recompute(settings: Settings, form: str) -> None:
+    from petitions import recompute as anew
+
+    # A home without a warehouse is told so, instead of being given an empty one.
+    with warehouse.reader(settings):
+        pass
+    with warehouse.writer(settings) as held:
+        told = anew.recompute(held, settings)
+    what = f"changed: {', '.join(told.changed)}; {told.tickets} tickets recomputed" if told.changed else "rules, calendar, hours unchanged"
+    click.echo(f"{what}; {len(told.changes)} verdicts or dues changed", err=True)
+    _print(told.changes, form, CHANGE_COLUMNS)
+
+
+def _print_comparison(population: str, start: date, end: date, as_of: datetime | None, as_known: datetime | None, form: str) -> None:
+    from petitions import comparison
+
+    with _asked(population, start, end, as_of, as_known) as (held, scope, channels):
+        rows = comparison.compare(held, scope, channels)
+    if form == "json":
+        _json(_scope(scope) | {"metrics": rows})
+    elif form == "csv":
+        _csv([{key: _cell(value) for key, value in row.items()} for row in rows])
+    else:
+        counts, rates, _ = definitions.definitions(population)
+        printed = {metric.key: metric.printed for metric in (*counts, *rates)}
+        told = [f"{label}{what}" for label in comparison.PERIODS.values() for what in ("基数", " %")]
+        _table(
+            ["指标", "数值", *told],
+            [[printed[row["metric"]], *(_cell(value) for name, value in row.items() if name != "metric")] for row in rows],
+        )
 
 
 def _print_headlines(start: date, end: date, folder: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from petitions.counted_days import Span, Stretch, duration, weekday, written
+from petitions.counted_days import Span, Stretch, duration, written
 from petitions.model import BEIJING
 from petitions.settings import Settings
 from petitions.warehouse import Warehouse
@@ -46,7 +46,12 @@ EVENT_NAMES = {
     "withdrawn": "撤单",
     "rated": "评价",
 }
-AMOUNTS = {"calendar_day": "{}日（自然日）", "working_day": "{}个工作日", "hour": "{}小时（连续计时）", "working_hour": "{}工作时（办公时间内计时）"}
+AMOUNTS = {
+    "calendar_day": "{}日（自然日）",
+    "working_day": "{}个工作日",
+    "hour": "{}小时（连续计时）",
+    "working_hour": "{}工作时（办公时间内计时）",
+}
 
 Row = Mapping[str, Any]
 
@@ -230,7 +235,11 @@ def _steps(seen: _Judged, due_at: datetime | None, provisional: bool, verdict: s
 def _whose(seen: _Judged) -> Step:
     if seen.platform_due:
         first = next(
-            (e for e in (*seen.life.events, *seen.life.later_events) if e["event_type"] in ("extended", "reopened") and e["new_due"] and e["old_due"]),
+            (
+                e
+                for e in (*seen.life.events, *seen.life.later_events)
+                if e["event_type"] in ("extended", "reopened") and e["new_due"] and e["old_due"]
+            ),
             None,
         )
         told = f"时限由平台提供：{written(seen.platform_due)}"
@@ -239,7 +248,10 @@ def _whose(seen: _Judged) -> Step:
         return Step("whose", told + ("；规则不适用" if seen.rule else ""), due_at=_here(seen.platform_due))
     if seen.rule is None:
         return Step("whose", "平台未提供时限，也没有适用的规则" if seen.name == "close" else "没有适用的规则")
-    return Step("whose", f"时限依规则：{_amount(seen.rule)}，自{EVENT_NAMES[seen.rule['start_event']]}起算；依据 {_basis(seen.rule)}；规则 {seen.rule['rule_id']}")
+    return Step(
+        "whose",
+        f"时限依规则：{_amount(seen.rule)}，自{EVENT_NAMES[seen.rule['start_event']]}起算；依据 {_basis(seen.rule)}；规则 {seen.rule['rule_id']}",
+    )
 
 
 def _start(seen: _Judged) -> Step:
@@ -258,7 +270,8 @@ def _start(seen: _Judged) -> Step:
 def _count(seen: _Judged) -> Step:
     rule, start, due = seen.rule, seen.start_at, seen.own_due(0, seen.start_kind)
     assert rule is not None and start is not None and due is not None
-    first, last, days = _day(start), _day(due), ()
+    first, last = _day(start), _day(due)
+    days: tuple[Stretch, ...] = ()
     told = f"计{_amount(rule)}"
     if rule["unit"] == "working_day":
         told += "，起算当日不计"
@@ -424,5 +437,3 @@ def _day(at: datetime) -> Any:
 
 def _here(at: datetime | None) -> datetime | None:
     return at.astimezone(BEIJING) if at else None
-
-

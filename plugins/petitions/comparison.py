@@ -30,10 +30,10 @@ def compare(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str]) 
     }
     counts, rates, _ = metrics.definitions(scope.population)
     rows = []
-    for metric in (*counts, *rates):
-        row = {"metric": metric.key, "now": now[metric.key]}
+    for key in (*(count.key for count in counts), *(rate.key for rate in rates)):
+        row = {"metric": key, "now": now[key]}
         for name, values in then.items():
-            row |= {f"{name}_then": values[metric.key], f"{name}_change": signed_percent(change(now[metric.key], values[metric.key]))}
+            row |= {f"{name}_then": values[key], f"{name}_change": signed_percent(change(now[key], values[key]))}
         rows.append(row)
     return rows
 

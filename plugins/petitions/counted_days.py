@@ -35,7 +35,9 @@ class Span:
 
     @classmethod
     def read(cls, warehouse: Warehouse, settings: Settings, first: date, last: date) -> Span:
-        rows = warehouse.rows("select day, is_working from core.calendar where day between :first and :last", {"first": first, "last": last})
+        rows = warehouse.rows(
+            "select day, is_working from core.calendar where day between :first and :last", {"first": first, "last": last}
+        )
         named = days(settings)[(first - FIRST_DAY).days : (last - FIRST_DAY).days + 1]
         return cls(
             {row["day"]: row["is_working"] for row in rows},

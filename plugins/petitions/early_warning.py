@@ -7,12 +7,20 @@ has passed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from petitions.questions import STANDING, Scope, WrongQuestion, channel_parameters, of_population
+from petitions.questions import STANDING, Scope, WrongQuestion, channel_parameters, latest_fetch, moment, of_population
 from petitions.warehouse import Warehouse
 
 CARDS = {"red": "红牌", "yellow": "黄牌"}
+
+
+def scope(warehouse: Warehouse, population: str, as_of: datetime | None = None, as_known: datetime | None = None) -> Scope:
+    """The open tickets of a population, whenever received; without ``as_of`` at the latest fetch that counts."""
+    known = moment(as_known) if as_known else latest_fetch(warehouse)
+    at = moment(as_of) if as_of else min(known, latest_fetch(warehouse))
+    return Scope.of(warehouse, population, at.date(), at.date(), at, known)
 
 
 def due(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], within: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from petitions import ledger
 from petitions.clock_steps import CLASSES, Clock, Life, clock, written
 from petitions.model import BEIJING, SOURCE_LABELS
-from petitions.questions import STANDING, WrongQuestion, moment
+from petitions.questions import STANDING, WrongQuestion, latest_fetch, moment
 from petitions.settings import Settings
 from petitions.time_limits import CLOCKS
 from petitions.warehouse import Warehouse
@@ -87,7 +87,9 @@ def explain(
             f"(`petitions tickets received …` lists them, `petitions quarantine list` those that could not be loaded), found {ticket_id!r}"
         )
     if not any(version.stands for version in versions):
-        raise WrongQuestion(f"--as-known: expected a time at or after {versions[0].known_from.isoformat()}, when {ticket_id} was first fetched")
+        raise WrongQuestion(
+            f"--as-known: expected a time at or after {versions[0].known_from.isoformat()}, when {ticket_id} was first fetched"
+        )
     at = {"ticket_id": ticket_id, "as_of": as_of, "as_known": as_known}
     postings = warehouse.rows(f"select * from core.posting where ticket_id = :ticket_id and {STANDING}", at)
     with ledger.clocks_of(warehouse, settings, ticket_id):
@@ -108,17 +110,6 @@ def explain(
         clocks=tuple(clock(name, life, posting) for name in CLOCKS) if posting else (),
         remarks=tuple(_remarks(warehouse, settings)),
     )
-
-
-def latest_fetch(warehouse: Warehouse) -> datetime:
-    """When the newest batch was fetched: the latest moment that anything is known of.
-
-    :raises WrongQuestion: where nothing was loaded.
-    """
-    found = warehouse.value("select max(fetched_at) from control.batch")
-    if found is None:
-        raise WrongQuestion("nothing was loaded yet; run `petitions run --from D --to D`")
-    return moment(found)
 
 
 def _versions(warehouse: Warehouse, ticket_id: str, as_known: datetime) -> tuple[VersionTold, ...]:
@@ -196,5 +187,3 @@ def _step_lines(each: Clock) -> Iterator[str]:
 
 def _here(told: datetime) -> datetime:
     return told.astimezone(BEIJING)
-
-

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from petitions.warehouse import Warehouse
 
 # Versions first, then what follows from them, then the tables that are asked.
-VERSIONS, CLOCKS, LEDGER, END = "210_versions", ("220_life", "230_rules", "240_dues", "250_states"), "260_postings", "290_end"
+VERSIONS = "core/210_versions.sql"
+CLOCKS = ("core/220_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
+LEDGER = ("marts/310_daily_out.sql", "core/260_postings.sql", "marts/320_daily_in.sql")
+END = "core/290_end.sql"
 
 # So many tickets are computed at a time.
 SLICE = 100_000
@@ -64,14 +67,14 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     parameters = {"calendar_version": calendar.version(settings)}
     with warehouse.transaction():
         changed = _refresh_reference(warehouse, settings)
-        warehouse.run(f"core/{VERSIONS}.sql", parameters)
+        warehouse.run(VERSIONS, parameters)
         if changed:
             warehouse.execute("insert into changed_ticket select distinct ticket_id from core.ticket_version")
         tickets = _sliced(warehouse)
         for part in range(-(-tickets // SLICE)):
             warehouse.execute("create temp table changed_ticket as select ticket_id from sliced_ticket where part = :part", {"part": part})
-            for step in (*CLOCKS, LEDGER, END):
-                warehouse.run(f"core/{step}.sql", parameters, **_pieces(settings))
+            for step in (*CLOCKS, *LEDGER, END):
+                warehouse.run(step, parameters, **_pieces(settings))
         warehouse.execute("drop table sliced_ticket")
         warehouse.execute("delete from control.touched")
     return {"tickets": tickets, "recomputed": int(changed)}
@@ -101,10 +104,10 @@ def clocks_of(warehouse: Warehouse, settings: Settings, ticket_id: str) -> Itera
     try:
         warehouse.execute("create temp table changed_ticket as select cast(:ticket_id as text) as ticket_id", {"ticket_id": ticket_id})
         for step in CLOCKS:
-            warehouse.run(f"core/{step}.sql", **_pieces(settings))
+            warehouse.run(step, **_pieces(settings))
         yield
     finally:
-        warehouse.run(f"core/{END}.sql")
+        warehouse.run(END)
 
 
 def office_hours(settings: Settings) -> list[dict[str, int]]:

@@ -73,6 +73,17 @@ def moment(told: date | datetime, at: time = time(23, 59, 59)) -> datetime:
     return (told if told.tzinfo else told.replace(tzinfo=BEIJING)).astimezone(BEIJING).replace(microsecond=0)
 
 
+def latest_fetch(warehouse: Warehouse) -> datetime:
+    """When the newest batch was fetched: the latest moment that anything is known of.
+
+    :raises WrongQuestion: where nothing was loaded.
+    """
+    found = warehouse.value("select max(fetched_at) from control.batch")
+    if found is None:
+        raise WrongQuestion("nothing was loaded yet; run `petitions run --from D --to D`")
+    return moment(found)
+
+
 def instant(told: date | datetime | str | None) -> datetime | None:
     """What a person wrote as a moment: a day (its end is meant) or an ISO time, Beijing time where no zone is given.
 

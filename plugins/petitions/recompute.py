@@ -16,6 +16,7 @@ from petitions.settings import Settings
 from petitions.time_limits import CLOCKS
 from petitions.warehouse import Warehouse
 
+
 @dataclass(frozen=True)
 class Recomputed:
     """``changed``: what of calendar, time_limits and office_hours was another than last time; ``tickets`` computed; the changes."""
@@ -24,6 +25,7 @@ class Recomputed:
     tickets: int
     as_of: datetime | None
     changes: tuple[dict[str, Any], ...]
+
 
 def recompute(warehouse: Warehouse, settings: Settings) -> Recomputed:
     """Compute anew what stands on changed rules, calendar or office hours.
@@ -43,15 +45,14 @@ def recompute(warehouse: Warehouse, settings: Settings) -> Recomputed:
         warehouse.execute("drop table verdict_before")
     return Recomputed(changed, told["tickets"], as_of and as_of.astimezone(BEIJING), tuple(_changes(rows)))
 
+
 # Of the newest versions, at one moment. A version has the same id before and after, unless its data changed too.
 _VERDICTS = """
 select ticket_id, version_id, valid, accept_class, reply_class, close_class, accept_due_at, reply_due_at, close_due_at
 from core.posting
 where known_to = timestamptz '9999-12-31 00:00:00+08' and valid_from <= :as_of and valid_to > :as_of
 """
-_DIFFERS = " or ".join(
-    f"n.{clock}_class <> o.{clock}_class or n.{clock}_due_at is distinct from o.{clock}_due_at" for clock in CLOCKS
-)
+_DIFFERS = " or ".join(f"n.{clock}_class <> o.{clock}_class or n.{clock}_due_at is distinct from o.{clock}_due_at" for clock in CLOCKS)
 _SIDES = ", ".join(
     f"{side}.{clock}_{what} as {name}_{clock}_{what}"
     for clock in CLOCKS
@@ -65,6 +66,7 @@ join verdict_before o on o.ticket_id = n.ticket_id and o.version_id = n.version_
 where (n.valid or o.valid) and ({_DIFFERS})
 order by n.ticket_id
 """
+
 
 def _changes(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in rows:
