@@ -248,10 +248,8 @@ def _whose(seen: _Judged) -> Step:
         return Step("whose", told + ("；规则不适用" if seen.rule else ""), due_at=_here(seen.platform_due))
     if seen.rule is None:
         return Step("whose", "平台未提供时限，也没有适用的规则" if seen.name == "close" else "没有适用的规则")
-    return Step(
-        "whose",
-        f"时限依规则：{_amount(seen.rule)}，自{EVENT_NAMES[seen.rule['start_event']]}起算；依据 {_basis(seen.rule)}；规则 {seen.rule['rule_id']}",
-    )
+    start = EVENT_NAMES[seen.rule["start_event"]]
+    return Step("whose", f"时限依规则：{_amount(seen.rule)}，自{start}起算；依据 {_basis(seen.rule)}；规则 {seen.rule['rule_id']}")
 
 
 def _start(seen: _Judged) -> Step:

@@ -85,8 +85,8 @@ def _sliced(warehouse: Warehouse) -> int:
     warehouse.execute(
         """
         create temp table sliced_ticket as
-        select ticket_id, (row_number() over (order by ticket_id) - 1 - (row_number() over (order by ticket_id) - 1) % :slice) / :slice as part
-        from (select distinct ticket_id from changed_ticket) t
+        select ticket_id, (place - place % :slice) / :slice as part
+        from (select ticket_id, row_number() over (order by ticket_id) - 1 as place from changed_ticket group by ticket_id) t
         """,
         {"slice": SLICE},
     )

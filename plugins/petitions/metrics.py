@@ -238,17 +238,10 @@ def percent(numerator: int, denominator: int) -> str | None:
     return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
-def days(seconds: Fraction) -> Decimal:
-    """Seconds as days with one decimal, half up."""
-    tenths = seconds * 10 / 86400
-    return Decimal(int(tenths + Fraction(1, 2))) / 10
+def days(seconds: float) -> Decimal:
+    """Seconds as days with one decimal, half up.
 
-
-def percentile(share: Fraction, count: int, ordered: dict[int, int]) -> Fraction:
-    """Linear interpolation between the two neighbours of a percentile, as ``percentile_cont`` does, but exact.
-
-    :param ordered: values by their place in ascending order, from 0; the two neighbours must be among them.
+    A percentile between whole seconds lies on a tenth of a second; what the engine's fractions add to that is taken off first.
     """
-    place = share * (count - 1)
-    low = int(place)
-    return ordered[low] + (ordered.get(low + 1, 0) - ordered[low]) * (place - low)
+    exact = Fraction(round(seconds * 10), 10)
+    return Decimal(int(exact * 10 / 86400 + Fraction(1, 2))) / 10

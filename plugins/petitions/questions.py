@@ -124,10 +124,31 @@ def figures(
     for name in by:
         if name not in metrics.GROUPINGS:
             raise WrongQuestion(f"--by: expected some of {', '.join(metrics.GROUPINGS)}, found {name!r}")
-    groups = _figures(warehouse, scope, appeal_channels, by) if by else []
-    total = _figures(warehouse, scope, appeal_channels, ())[0]
+    counts, rates, durations = metrics.definitions(scope.population)
+    names = [f"by_{name}" for name in by]
+    groups = [f"{metrics.GROUPINGS[name]} as by_{name}" for name in by]
+    columns = [
+        *names,
+        f"grouping({names[0]}) = 1 as is_total" if by else "true as is_total",
+        *(f"count(*) filter (where {count.condition}) as {count.key}" for count in counts),
+        *(_percentile(duration) for duration in durations),
+    ]
+    rows = warehouse.rows(
+        f"""
+        with standing as (
+            select {", ".join([*groups, "*"])} from core.posting
+            where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)}
+        )
+        select {", ".join(columns)} from standing
+        {f"group by grouping sets (({', '.join(names)}), ())" if by else ""}
+        """,
+        scope.parameters() | channel_parameters(appeal_channels),
+    )
+    answers = [(row["is_total"], _answer(row, by, counts, rates, durations)) for row in rows]
+    (total,) = (answer for is_total, answer in answers if is_total)
+    told = [answer for is_total, answer in answers if not is_total and any(answer[count.key] for count in counts)]
     total.pop("by")
-    return groups, total
+    return sorted(told, key=lambda answer: [_order(name, value) for name, value in answer["by"].items()]), total
 
 
 def tickets(
@@ -240,73 +261,24 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
     )
 
 
-def _figures(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str]) -> list[dict[str, Any]]:
-    counts, rates, durations = metrics.definitions(scope.population)
-    where = f"{STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)}"
-    parameters = scope.parameters() | channel_parameters(appeal_channels)
-    groups = [f"{metrics.GROUPINGS[name]} as by_{name}" for name in by]
-    columns = [*groups, *(f"count(*) filter (where {count.condition}) as {count.key}" for count in counts)]
-    grouped = f"group by {', '.join(str(place + 1) for place in range(len(by)))}" if by else ""
-    rows = warehouse.rows(f"select {', '.join(columns)} from core.posting where {where} {grouped}", parameters)
-    timed = _durations(warehouse, where, parameters, by) if durations else {}
-    answers = []
-    for row in rows:
-        key = tuple(row[f"by_{name}"] for name in by)
-        if by and not any(row[count.key] for count in counts):
-            continue
-        answers.append(_answer(row, by, key, counts, rates, durations, timed.get(key)))
-    return sorted(answers, key=lambda answer: [_order(name, value) for name, value in answer["by"].items()])
-
-
 def _answer(
-    row: Mapping[str, Any],
-    by: Sequence[str],
-    key: tuple[Any, ...],
-    counts: Sequence[Count],
-    rates: Sequence[Rate],
-    durations: Sequence[Days],
-    ordered: dict[int, int] | None,
+    row: Mapping[str, Any], by: Sequence[str], counts: Sequence[Count], rates: Sequence[Rate], durations: Sequence[Days]
 ) -> dict[str, Any]:
-    answer: dict[str, Any] = {"by": {name: _printed(name, value) for name, value in zip(by, key, strict=True)}}
+    answer: dict[str, Any] = {"by": {name: _printed(name, row[f"by_{name}"]) for name in by}}
     answer |= {count.key: int(row[count.key]) for count in counts}
     for rate in rates:
         numerator, denominator = answer[rate.numerator], answer[rate.denominator]
         answer[rate.key] = {"numerator": numerator, "denominator": denominator, "percent": metrics.percent(numerator, denominator)}
     for duration in durations:
-        count = answer[duration.over]
-        answer[duration.key] = metrics.days(metrics.percentile(duration.share, count, ordered)) if ordered and count else None
+        answer[duration.key] = None if row[duration.key] is None else metrics.days(row[duration.key])
     return answer
 
 
-def _durations(warehouse: Warehouse, where: str, parameters: Mapping[str, Any], by: Sequence[str]) -> dict[tuple[Any, ...], dict[int, int]]:
-    """The handling seconds at the places that the percentiles need, per group."""
-    _, _, durations = metrics.definitions("appeals")
-    (over,) = {duration.over for duration in durations}
-    condition = next(count.condition for count in metrics.COUNTS if count.key == over)
-    groups = "".join(f"{metrics.GROUPINGS[name]} as by_{name}, " for name in by)
-    part = f"partition by {', '.join(f'by_{name}' for name in by)}" if by else ""
-    wanted = " or ".join(
-        f"place * {one.share.denominator} between (n - 1) * {one.share.numerator} - {one.share.denominator - 1} "
-        f"and (n - 1) * {one.share.numerator} + {one.share.denominator}"
-        for one in durations
-    )
-    rows = warehouse.rows(
-        f"""
-        with handled as (
-            select {groups} cast(extract(epoch from done_at) as bigint) - cast(extract(epoch from received_at) as bigint) as seconds
-            from core.posting where {where} and {condition}
-        ),
-        placed as (
-            select *, row_number() over ({part} order by seconds) - 1 as place, count(*) over ({part}) as n from handled
-        )
-        select * from placed where {wanted}
-        """,
-        parameters,
-    )
-    ordered: dict[tuple[Any, ...], dict[int, int]] = {}
-    for row in rows:
-        ordered.setdefault(tuple(row[f"by_{name}"] for name in by), {})[row["place"]] = row["seconds"]
-    return ordered
+def _percentile(duration: Days) -> str:
+    (condition,) = (count.condition for count in metrics.COUNTS if count.key == duration.over)
+    seconds = "cast(extract(epoch from done_at) as bigint) - cast(extract(epoch from received_at) as bigint)"
+    share = float(duration.share)
+    return f"percentile_cont({share}) within group (order by {seconds}) filter (where {condition}) as {duration.key}"
 
 
 def _open_at(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], at: datetime) -> dict[str, int]:
