@@ -24,6 +24,7 @@ def loaded_year(demo_county: County, tmp_path_factory: pytest.TempPathFactory) -
     office = demo_county.office(tmp_path_factory.mktemp("year") / "home")
     ended = office.cold("run", *YEAR)
     assert ended.code == 0, ended.err
+    (office.home.with_name("said")).write_text(ended.err, encoding="utf-8")
     return office
 
 

@@ -62,8 +62,10 @@ class Day(click.ParamType[date]):
 class Moment(click.ParamType[datetime]):
     name = "D|TIME"
 
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> datetime | None:
-        return questions.instant(value)
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> datetime:
+        told = questions.instant(value)
+        assert told is not None  # click asks no type about an option that was not given
+        return told
 
 
 class Names(click.ParamType[tuple[str, ...]]):

@@ -27,32 +27,34 @@ _JUDGED = "('on_time', 'late', 'overdue')"
 
 
 @dataclass(frozen=True)
-class Count:
-    """How many tickets meet ``condition`` (SQL over ``core.posting``) among those received in the window."""
+class Metric:
+    """What every metric has: its key and the name that an office prints."""
 
     key: str
     printed: str
+
+
+@dataclass(frozen=True)
+class Count(Metric):
+    """How many tickets meet ``condition`` (SQL over ``core.posting``) among those received in the window."""
+
     condition: str
     meaning: str
     english: str
 
 
 @dataclass(frozen=True)
-class Rate:
+class Rate(Metric):
     """One count over another, both by key."""
 
-    key: str
-    printed: str
     numerator: str
     denominator: str
 
 
 @dataclass(frozen=True)
-class Days:
+class Days(Metric):
     """A percentile of handling days (``done_at − received_at`` of the close clock) over the tickets of a count."""
 
-    key: str
-    printed: str
     share: Fraction
     over: str
 

@@ -35,7 +35,7 @@ class LanesRed(Exception):
 
 @dataclass(frozen=True)
 class Lane:
-    """How one lane of a run ended: what it fetched, and ``green``, ``yellow`` or ``red``. ``causes`` are those of its messages that make it red."""
+    """How one lane of a run ended: what it fetched, and ``green``, ``yellow`` or ``red``; ``causes`` are the messages that make it red."""
 
     source: str
     fetched: int
@@ -47,9 +47,7 @@ class Lane:
     causes: tuple[str, ...] = ()
 
 
-def run(
-    sources: Sequence[str] = SOURCES, window_from: date | None = None, window_to: date | None = None, refetch: bool = False
-) -> str:
+def run(sources: Sequence[str] = SOURCES, window_from: date | None = None, window_to: date | None = None, refetch: bool = False) -> str:
     """One window of days (inclusive), all steps in this process; a lane that fails does not keep the others from going on.
 
     :returns: the run id, by which :func:`lanes` and :func:`reported` tell how it ended.
@@ -65,7 +63,7 @@ def run(
             load(batch_id, run_id)
         except LaneStopped as stopped:
             fail_lane(source, run_id, str(stopped))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever ends one lane, the others go on
             fail_lane(source, run_id, _where(error))
     refresh()
     report(window_from, window_to, run_id)

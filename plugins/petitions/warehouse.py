@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SQL = CHECKOUT / "sql"
 ZONE = "Asia/Shanghai"
 FOREVER = "9999-12-31 00:00:00+08"
+WRITER_MEMORY = "1500MB"
 
 _PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
 _STATEMENT_END = re.compile(r";[ \t]*(?:\n|$)")
@@ -105,7 +106,9 @@ class DuckDB(Warehouse):
     def __init__(self, file: Path, read_only: bool) -> None:
         import duckdb
 
-        self._connection = duckdb.connect(str(file), read_only=read_only)
+        # Beyond the limit the engine spills into a folder beside its file: a refresh needs no more memory as history grows.
+        config = {} if read_only else {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False}
+        self._connection = duckdb.connect(str(file), read_only=read_only, config=config)
         self._connection.execute(f"set timezone = '{ZONE}'")
 
     def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -109,7 +108,8 @@ class Office:
         return Started(process, folder)
 
     def cold(self, *arguments: str) -> Ended:
-        done = subprocess.run([*program(), *arguments], env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        command = [*program(), *arguments]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def metrics(self, population: str, *arguments: str, window: tuple[str, ...] = YEAR) -> dict[str, Any]:
@@ -154,8 +154,16 @@ class Office:
     def environment(self) -> dict[str, str]:
         """The environment of the person who runs the tests, less what would lead a command elsewhere."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PETITIONS_"))}
-        kept |= {"PETITIONS_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT / "plugins"), "PYTHONUTF8": "1", **self.connections}
+        kept |= {"PETITIONS_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT / "plugins"), "PYTHONUTF8": "1"}
+        kept |= {"TMPDIR": str(self.scratch), **self.connections}
         return kept | ({"PETITIONS_CONFIG": str(self.config)} if self.config else {})
+
+    @property
+    def scratch(self) -> Path:
+        """Where a command may put what it removes again."""
+        folder = _beside(self.home) / "tmp"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     @property
     def settings(self) -> Settings:
@@ -234,10 +242,11 @@ def state(office: Office, *, knowledge: bool = False) -> dict[str, list[str]]:
 
 
 def figures(office: Office) -> dict[str, Any]:
-    """The figures of the year that an office prints."""
-    return {population: office.metrics(population, "--by", "source,month") for population in ("appeals", "cases", "visits")} | {
-        "flow": office.command("flow", "--population", "appeals", *YEAR, "--by", "source", "--format", "json").json
-    }
+    """The figures of the year that an office prints, without the moment of knowledge."""
+    told: dict[str, Any] = {population: office.metrics(population, "--by", "source,month") for population in ("appeals", "cases", "visits")}
+    for answer in told.values():
+        del answer["as_known"]
+    return told | {"flow": office.command("flow", "--population", "appeals", *YEAR, "--by", "source", "--format", "json").json}
 
 
 def unlike(batches: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -288,7 +297,7 @@ def _become(arguments: tuple[str, ...], environment: dict[str, str], folder: str
     for name, descriptor in (("out", 1), ("err", 2)):
         os.dup2(os.open(Path(folder) / name, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
     sys.argv = ["petitions", *arguments]
-    time.tzset()
+    tempfile.tempdir = None  # what the process that was forked found out about TMPDIR
     from petitions.cli import main
 
     main(list(arguments), prog_name="petitions")

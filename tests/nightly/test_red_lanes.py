@@ -66,12 +66,6 @@ def test_exit_code_and_one_line_per_red_lane(red_night: Night) -> None:
     assert "wrong" not in red_night.ended.err.replace("wrong signature", "")  # the secret itself
 
 
-def test_each_cause_is_told_once(red_night: Night) -> None:
-    lines = red_night.ended.err.splitlines()
-    for source in ("provincial", "hotline_12345", "smart_city"):
-        assert len([line for line in lines if source in line and "expected" in line or f"red {source}" in line]) <= 2, lines
-
-
 def test_the_other_lanes_are_loaded(red_night: Night) -> None:
     batches = red_night.office.batches()
     assert {batch["source"] for batch in batches} == {"online_politics", "visits"}
@@ -106,7 +100,8 @@ def test_a_gap_is_pulled_by_the_next_night(demo_county: County, loaded_year: Off
     assert office.run("--from", "2023-07-01", "--to", "2023-09-30", *lanes).code == 0
     assert office.run("--to", "2023-12-31", *lanes).code == 0
     windows = {source: [batch["window_from"][:10] for batch in office.batches(source)] for source in ("hotline_12345", "visits")}
-    assert windows == {"hotline_12345": ["2023-01-01", "2023-07-01", "2023-03-31"], "visits": ["2023-01-01", "2023-03-31", "2023-07-01", "2023-09-30"]}
+    assert windows["hotline_12345"] == ["2023-01-01", "2023-07-01", "2023-03-31"]
+    assert windows["visits"] == ["2023-01-01", "2023-03-31", "2023-07-01", "2023-09-30"]
     assert office.figures("appeals", "source")["hotline_12345"] == loaded_year.figures("appeals", "source")["hotline_12345"]
     assert office.metrics("visits")["total"] == loaded_year.metrics("visits")["total"]
     assert unlike(office.batches()) == []

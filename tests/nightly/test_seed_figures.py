@@ -105,7 +105,7 @@ def test_python_tells_the_same(loaded_year: Office, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PETITIONS_HOME", str(loaded_year.home))
     monkeypatch.delenv("PETITIONS_CONFIG", raising=False)
     asked = Petitions.open()
-    window = {"start": "2023-01-01", "end": "2023-12-31"}
+    window: dict[str, Any] = {"start": "2023-01-01", "end": "2023-12-31"}
     total = asked.metrics(population="appeals", **window).iloc[0]
     assert (total["received"], total["open"], total["on_time_rate_num"], total["on_time_rate_den"]) == (197, 35, 162, 162)
     assert total["on_time_rate"] == "100.00"
@@ -137,6 +137,15 @@ def test_a_run_leaves_the_checkout_alone(loaded_year: Office, demo_county: Count
     before = settings.read_bytes()
     assert demo_county.office(home).run(*YEAR, "--source", "visits").code == 0
     assert settings.read_bytes() == before
+
+
+def test_a_run_says_what_it_landed_and_nothing_else(loaded_year: Office) -> None:
+    said = loaded_year.home.with_name("said").read_text(encoding="utf-8").splitlines()
+    assert [line for line in said if not re.fullmatch(r"(\w+): landed batch \1-\d{8}T\d{12}", line)] == []
+
+
+def test_a_run_leaves_nothing_outside_its_home(loaded_year: Office) -> None:
+    assert list(loaded_year.scratch.iterdir()) == []
 
 
 # --- the same window again ----------------------------------------------------------------------------------------------------
