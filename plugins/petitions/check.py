@@ -16,7 +16,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -100,6 +100,7 @@ QUARANTINE = pa.schema(
         ("updated_at", _TIME),
     ]
 )
+TRACED = pa.schema([("file", pa.string()), ("line", pa.int64()), ("content_id", pa.string())])
 
 
 class Landed(NamedTuple):
@@ -111,19 +112,33 @@ class Landed(NamedTuple):
     raw: Raw
 
 
-def check(manifest: Manifest, landing: Landing, settings: Settings, source: Source) -> dict[str, Any]:
+#: Where a record stands in its batch: the file, and which of its records it is, from 1.
+Place = tuple[str, int]
+
+
+def check(
+    manifest: Manifest,
+    landing: Landing,
+    settings: Settings,
+    source: Source,
+    *,
+    staging: Path | None = None,
+    trace: Collection[Place] = (),
+) -> dict[str, Any]:
     """Stage a landed batch. Done again it writes the same.
 
+    :param staging: the folder to write ``<batch_id>/`` into, in place of the home's.
+    :param trace: records to follow: ``traced.parquet`` beside the others says of each its ``content_id``, null where it is bad.
     :returns: what ``summary.json`` holds: ``batch_id``, ``numbers`` (distinct tickets landed, a record without a readable number
         counting by itself), ``landed`` (= tickets + quarantine), ``quarantined``, ``messages`` and, for lanes of files, ``platform_total``.
     :raises LaneStopped: where a suite or a map cannot be used.
     """
-    target = settings.staging / manifest.batch_id
+    target = (staging or settings.staging) / manifest.batch_id
     aside = target.with_name(f".{manifest.batch_id}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True, mode=0o700)
     normaliser = Normaliser(source, settings.source_maps[source.name], privacy.load_key(settings.secrets))
-    batch = _Batch(manifest, normaliser, aside)
+    batch = _Batch(manifest, normaliser, aside, frozenset(trace))
     for chunk in _chunks(landed(manifest, landing, source)):
         batch.take(chunk)
     summary = batch.settle()
@@ -133,13 +148,37 @@ def check(manifest: Manifest, landing: Landing, settings: Settings, source: Sour
     return summary
 
 
+def check_again(
+    manifest: Manifest, landing: Landing, settings: Settings, staging: Path, trace: Collection[Place] = ()
+) -> tuple[Path, dict[str, Any]]:
+    """Stage a batch that is already loaded by today's maps, aside and without asking its platform.
+
+    :returns: the staged folder, and the summary.
+    :raises LaneStopped: as :func:`check`.
+    """
+    from petitions.connections import Connection
+    from petitions.sources import create
+
+    source = create(manifest.source, Connection(f"petitions_{manifest.source}", ""), settings)
+    summary = check(manifest, landing, settings, source, staging=staging, trace=trace)
+    return staging / manifest.batch_id, summary
+
+
+def quarantine_message(rules: Iterable[str]) -> str | None:
+    """What is told of a batch that has records in quarantine, by their rules; None where it has none."""
+    counts = Counter(rules)
+    told = ", ".join(f"{rule} {counts[rule]}" for rule in QUARANTINE_RULES if counts[rule])
+    return f"{_records(counts.total())} in quarantine ({told}); see `petitions quarantine list`" if counts else None
+
+
 def landed(manifest: Manifest, landing: Landing, source: Source) -> Iterator[Landed]:
     """The raw records of a batch in the order received."""
     for entry in manifest.files:
         if entry.export_date is not None:
             export_at = datetime.combine(entry.export_date, time(23, 59, 59), BEIJING)
-            for number, raw in enumerate(source.records(landing.folder(manifest) / entry.name), 1):
-                yield Landed(entry.name, number, export_at, raw)
+            with landing.file(manifest, entry) as path:
+                for number, raw in enumerate(source.records(path), 1):
+                    yield Landed(entry.name, number, export_at, raw)
     for name, line, told in landing.lines(manifest):
         yield Landed(name, line, None, json.loads(told) if isinstance(told, str | bytes) else told)
 
@@ -151,6 +190,7 @@ class _Batch:
     manifest: Manifest
     normaliser: Normaliser
     folder: Path
+    trace: frozenset[Place] = frozenset()
     taken: int = 0
     narrow: list[pd.DataFrame] = field(default_factory=list)
     bad: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -189,12 +229,15 @@ class _Batch:
 
         whole = pd.concat(self.narrow, ignore_index=True) if self.narrow else _narrow(range(0), [], [])
         clashing = self._quarantine_clashes(whole)
-        kept = _kept(whole[~whole[ROW].isin(self.bad.keys() | clashing)], self.taken)
+        good = whole[~whole[ROW].isin(self.bad.keys() | clashing)]
+        kept = _kept(good, self.taken)
         tickets = self._filter("tickets", TICKETS, kept)
         self._filter("events", EVENTS, kept)
         quarantine = _once_each(self.bad.values())
         pq.write_table(pa.Table.from_pylist(quarantine, schema=QUARANTINE), self.folder / "quarantine.parquet")
-        numbers = int(whole["source_no"].nunique() + whole["source_no"].isna().sum())
+        if self.trace:
+            self._write_traced(good)
+        numbers = self._numbers(whole)
         summary = {
             "batch_id": self.manifest.batch_id,
             "numbers": numbers,
@@ -204,6 +247,12 @@ class _Batch:
         }
         # How many tickets a file holds is told by its rows alone (docs/sources.md, reconciliation of a batch).
         return summary | ({"platform_total": numbers} if self.manifest.platform_total is None else {})
+
+    def _numbers(self, whole: pd.DataFrame) -> int:
+        """Distinct tickets. A row of a file without a number counts by itself; from an interface it may be one record that came twice."""
+        nameless = whole.loc[whole["source_no"].isna(), "content"]
+        of_files = any(entry.export_date is not None for entry in self.manifest.files)
+        return int(whole["source_no"].nunique() + (len(nameless) if of_files else nameless.nunique()))
 
     def _quarantine_clashes(self, whole: pd.DataFrame) -> set[int]:
         """A number twice with different content and one update time: all its records go. Equal content counts once and is no clash.
@@ -227,6 +276,12 @@ class _Batch:
                     "updated_at": one.updated_at.to_pydatetime().replace(tzinfo=BEIJING),
                 }
         return set(whole.merge(refused[[*key, "content"]], on=[*key, "content"])[ROW])
+
+    def _write_traced(self, good: pd.DataFrame) -> None:
+        told = good[good["line"].isin([line for _, line in self.trace])]
+        content = {(one.file, one.line): one.content for one in told.itertuples(index=False)}
+        rows = [{"file": file, "line": line, "content_id": content.get((file, line))} for file, line in sorted(self.trace)]
+        pq.write_table(pa.Table.from_pylist(rows, schema=TRACED), self.folder / "traced.parquet")
 
     def _spool(self, name: str, table: pa.Table) -> None:
         if name not in self.writers:
@@ -253,10 +308,9 @@ class _Batch:
             yield f"unknown field {name} in {_records(count)}: loaded without it; {cure}"
         for text, count in sorted(self.remarks.items()):
             yield f"{_records(count)}: {text}"
-        rules = Counter(one["rule"] for one in quarantine)
-        if quarantine:
-            told = ", ".join(f"{rule} {rules[rule]}" for rule in QUARANTINE_RULES if rules[rule])
-            yield f"{_records(len(quarantine))} in quarantine ({told}); see `petitions quarantine list`"
+        bad = quarantine_message(one["rule"] for one in quarantine)
+        if bad:
+            yield bad
         yield from self.platform_suite.messages()
         yield from self.ticket_suite.messages()
 

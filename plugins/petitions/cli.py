@@ -20,7 +20,7 @@ from petitions import metrics as definitions
 from petitions import questions, warehouse
 from petitions.model import BEIJING, SOURCE_LABELS, SOURCES
 from petitions.questions import Scope
-from petitions.settings import Settings, SettingsError
+from petitions.settings import CHECKOUT, Settings, SettingsError
 
 RED = 3
 # What a table by groups shows; a terminal is not wide enough for all.
@@ -276,6 +276,49 @@ def quarantine_list(form: str) -> None:
     _print([{key: row[key] for key in told} for row in rows], form, ("id", "source", "source_no", "rule", "reason", "status"))
 
 
+@quarantine.command("show")
+@click.argument("record_id", metavar="ID")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def quarantine_show(record_id: str, form: str) -> None:
+    """One of them: rule, reason, where it stands in the landing zone, what to do, and its fields with personal data masked."""
+    from petitions import quarantine as bad_records
+
+    row = bad_records.show(Settings.from_environment(), record_id)
+    if form == "json":
+        _json(row)
+        return
+    record = row.pop("record")
+    for key, value in row.items():
+        click.echo(f"{key:<11} {_cell(value)}")
+    if record is not None:
+        click.echo("record      as received, personal data masked:")
+        click.echo(json.dumps(record, ensure_ascii=False, indent=2))
+
+
+@quarantine.command("replay")
+@click.argument("record_ids", metavar="[ID]…", nargs=-1)
+@FORMAT
+def quarantine_replay(record_ids: Sequence[str], form: str) -> None:
+    """After a map or code table was corrected: check them again (all open ones without ID) and load what is good now."""
+    from petitions import quarantine as bad_records
+
+    outcomes = bad_records.replay(Settings.from_environment(), record_ids)
+    _print([vars(one) for one in outcomes], form, ("id", "batch_id", "source_no", "status", "reason"))
+    still = sum(one.status == "open" for one in outcomes)
+    click.echo(f"{len(outcomes) - still} loaded, {still} still bad and open" if outcomes else "nothing to replay", err=True)
+
+
+@quarantine.command("dismiss")
+@click.argument("record_id", metavar="ID")
+@click.option("--note", required=True, metavar="TEXT", help="Why; one sentence without personal data.")
+def quarantine_dismiss(record_id: str, note: str) -> None:
+    """Set one aside for good, with a note that says why."""
+    from petitions import quarantine as bad_records
+
+    bad_records.dismiss(Settings.from_environment(), record_id, note)
+    click.echo(f"{record_id}: dismissed", err=True)
+
+
 @main.command()
 @options(WINDOW, AS_OF, AS_KNOWN)
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write into. Default: reports/ of the home.")
@@ -287,10 +330,61 @@ def report(start: date, end: date, as_of: datetime | None, as_known: datetime | 
 
 
 @main.command()
+@click.option("--without-removed", is_flag=True, help="Go on where landed batches were removed; what only they brought is lost.")
+def rebuild(without_removed: bool) -> None:
+    """A fresh warehouse from landing zone and rules, swapped in when it is complete. Interrupted it changes nothing."""
+    from petitions import rebuild as anew
+    from petitions.sources.base import LaneStopped
+
+    try:
+        told = anew.rebuild(Settings.from_environment(), without_removed=without_removed)
+    except LaneStopped as stopped:
+        raise click.ClickException(f"{stopped}; the warehouse is as it was") from None
+    click.echo(f"{told.batches} batches loaded, {told.tickets} tickets computed")
+    for batch_id in told.left_out:
+        click.echo(f"left out: {batch_id}, which was never loaded and cannot be checked today either", err=True)
+
+
+@main.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def doctor(form: str) -> None:
+    """Home, disk, versions, settings, calendar, warehouse and platforms: one line each, with the cure. Ends 0, or 1 where one fails."""
+    from petitions import doctor as look
+
+    findings = []
+    for one in look.examine(Settings.from_environment(), datetime.now(BEIJING).date()):
+        findings.append(one)
+        if form == "table":
+            click.echo(str(one))
+    if form == "json":
+        _json([vars(one) for one in findings])
+    if any(one.level == "fail" for one in findings):
+        sys.exit(1)
+
+
+@main.command()
 @FORMAT
 def recompute(form: str) -> None:
     """All clocks anew after a change of time limits, calendar or office hours; lists the tickets whose verdict or due changed."""
     _recompute(Settings.from_environment(), form)
+
+
+@main.command("new-source")
+@click.argument("name")
+@click.option("--kind", required=True, type=click.Choice(["http", "database", "files"]), help="How the platform hands over its records.")
+@click.option("--label", help="Its name in reports and tables.")
+@click.option("--dir", "checkout", type=click.Path(file_okay=False, path_type=Path), help="The checkout to write into. Default: this one.")
+def new_source(name: str, kind: str, label: str | None, checkout: Path | None) -> None:
+    """Begin a new platform: module, map, suite, sample and test, which pass the contract suite as written (docs/new-source.md)."""
+    from petitions import scaffold
+
+    try:
+        written = scaffold.new_source(name, kind, checkout or CHECKOUT, label)
+    except scaffold.CannotBegin as error:
+        raise click.UsageError(str(error)) from None
+    for path in written:
+        click.echo(path)
+    click.echo(f"next: python -m pytest tests/sources -k {name}; docs/new-source.md says what to change where", err=True)
 
 
 @main.group(invoke_without_command=True)
@@ -466,7 +560,7 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_row(*row)
     # A table that goes into a file or a pipe is not cut at the width of a terminal that is not there.
     wide = None if sys.stdout.isatty() else 1000
-    Console(width=wide).print(table)
+    Console(width=wide, markup=False).print(table)
 
 
 def _cell(value: Any) -> str:

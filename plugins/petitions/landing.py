@@ -3,6 +3,8 @@
 ``landing/<source>/<day>/<batch_id>/`` holds ``manifest.json`` and the files it lists: ``records.jsonl.gz`` with one raw record per line
 in the order received, or the platform's own files as they are. A batch is there completely or not at all: it is written into
 ``<batch_id>.partial``, synced to disk, and renamed. The folder belongs to the service alone (0700, files 0600): this is raw personal data.
+Where the home has a landing key (:mod:`petitions.sealing`) the files are encrypted; what was landed before stays readable. Sizes and
+hashes in a manifest are those of the content, so that they are the same either way; the manifest itself names no person.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import io
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
@@ -23,11 +26,15 @@ from typing import IO, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from petitions.model import BEIJING
+from petitions.sealing import SealedReader, SealingWriter, Unsealable, is_sealed, load_key
+from petitions.settings import Settings
 from petitions.sources.base import LaneStopped, Raw, Window
 
 CONTRACT_VERSION = 1
 RECORDS = "records.jsonl.gz"
 MANIFEST = "manifest.json"
+# Where an encrypted file lies in plain while it is read; what a killed process left of it goes at the next look.
+PLAIN = ".plain-"
 
 
 class LandingError(LaneStopped):
@@ -83,8 +90,13 @@ class Manifest(BaseModel):
 class Landing:
     """The landing zone of one home."""
 
-    def __init__(self, folder: Path) -> None:
-        self.root = folder
+    def __init__(self, folder: Path, key: bytes | None = None) -> None:
+        self.root, self._key = folder, key
+
+    @classmethod
+    def of(cls, settings: Settings) -> Landing:
+        """:raises SettingsError: where the home's landing key is none."""
+        return cls(settings.landing, load_key(settings))
 
     @contextmanager
     def open_batch(self, source: str, window: Window, asked: Window, *, started: datetime) -> Iterator[BatchWriter]:
@@ -94,7 +106,7 @@ class Landing:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.sweep(source)
         partial, held = _reserve(day, source, started)
-        writer = BatchWriter(partial, source, window, asked)
+        writer = BatchWriter(partial, source, window, asked, self._key)
         try:
             yield writer
         finally:
@@ -121,15 +133,45 @@ class Landing:
         """
         for entry in manifest.files:
             if entry.export_date is None:
-                path = self.folder(manifest) / entry.name
-                _hold_to(entry, path, manifest.batch_id)
-                with _opened(path, "rb") as content, gzip.open(content) as lines:
+                path = self._held_to(manifest, entry)
+                with _opened(path, self._key) as content, gzip.open(content) as lines:
                     for number, line in enumerate(lines, 1):
                         yield entry.name, number, json.loads(line)
 
+    @contextmanager
+    def file(self, manifest: Manifest, entry: LandedFile) -> Iterator[Path]:
+        """A platform's own file under its own name, as long as the block lasts: where it is encrypted, a private copy in plain.
+
+        :raises LandingError: where the file is not what was landed.
+        """
+        path = self._held_to(manifest, entry)
+        with path.open("rb") as content:
+            sealed = is_sealed(content)
+        if not sealed:
+            yield path
+            return
+        self._sweep(f"{PLAIN}*")
+        with _own_folder(self.root) as folder:
+            with _opened(path, self._key) as content, _created(folder / entry.name) as plain:
+                shutil.copyfileobj(content, plain, 1 << 20)
+            yield folder / entry.name
+
+    def remove(self, manifest: Manifest) -> None:
+        """Take a batch out of the landing zone, for good. Killed in between, the next pull of its lane or removal finishes it."""
+        folder = self.folder(manifest)
+        gone = folder.with_name(f"{manifest.batch_id}.partial")
+        folder.rename(gone)
+        _sync_folder(gone.parent)
+        shutil.rmtree(gone)
+        with suppress(OSError):  # the day's last batch; other days' stay
+            gone.parent.rmdir()
+
     def sweep(self, source: str) -> None:
         """Remove what killed runs left half written. A batch that a living process writes is locked and stays."""
-        for partial in self.root.glob(f"{source}/*/*.partial"):
+        self._sweep(f"{source}/*/*.partial")
+
+    def _sweep(self, pattern: str) -> None:
+        for partial in self.root.glob(pattern):
             with suppress(OSError):
                 held = os.open(partial, os.O_RDONLY)
                 try:
@@ -137,6 +179,11 @@ class Landing:
                     shutil.rmtree(partial)
                 finally:
                     os.close(held)
+
+    def _held_to(self, manifest: Manifest, entry: LandedFile) -> Path:
+        path = self.folder(manifest) / entry.name
+        _hold_to(entry, path, manifest.batch_id, self._key)
+        return path
 
     def _folder(self, batch_id: str) -> Path:
         source = batch_id.rpartition("-")[0]
@@ -149,11 +196,11 @@ class Landing:
 class BatchWriter:
     """A batch being written."""
 
-    def __init__(self, folder: Path, source: str, window: Window, asked: Window) -> None:
-        self.folder, self.source, self.window, self.asked = folder, source, window, asked
+    def __init__(self, folder: Path, source: str, window: Window, asked: Window, key: bytes | None = None) -> None:
+        self.folder, self.source, self.window, self.asked, self._key = folder, source, window, asked, key
         self.batch_id = folder.name.removesuffix(".partial")
         self._lines: IO[bytes] | None = None
-        self._raw: IO[bytes] | None = None
+        self._raw: _Kept | None = None
         self._records = 0
         self._files: list[LandedFile] = []
         self._done = False
@@ -161,9 +208,10 @@ class BatchWriter:
     def write(self, records: Iterable[Raw]) -> None:
         """Append raw records as JSON lines. Memory does not grow with the batch."""
         if self._lines is None:
-            self._raw = _opened(self.folder / RECORDS, "xb")
+            self._raw = _Kept(self.folder / RECORDS, self._key)
             # No time stamp in the file: the same records make the same bytes.
-            self._lines = io.BufferedWriter(gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0, compresslevel=6))
+            zipped = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0, compresslevel=6)
+            self._lines = io.BufferedWriter(zipped)
         for record in records:
             # Escaped, so that whatever a platform puts into a text stays one line and comes back as it was.
             self._lines.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
@@ -171,14 +219,15 @@ class BatchWriter:
 
     def copy(self, file: Path, *, export_date: date, origin: str | None = None) -> LandedFile:
         """Land a platform's own file, byte for byte, under its own name."""
-        digest, size = hashlib.sha256(), 0
-        with file.open("rb") as given, _opened(self.folder / file.name, "xb") as kept:
-            while part := given.read(1 << 20):
-                kept.write(part)
-                digest.update(part)
-                size += len(part)
-            _sync(kept)
-        entry = LandedFile(name=file.name, sha256=digest.hexdigest(), bytes=size, export_date=export_date, origin=origin)
+        kept = _Kept(self.folder / file.name, self._key)
+        try:
+            with file.open("rb") as given:
+                while part := given.read(1 << 20):
+                    kept.write(part)
+            kept.finish()
+        finally:
+            kept.close()
+        entry = LandedFile(name=file.name, sha256=kept.sha256, bytes=kept.size, export_date=export_date, origin=origin)
         self._files.append(entry)
         return entry
 
@@ -197,7 +246,7 @@ class BatchWriter:
             files=tuple(self._files),
             **told,
         )
-        with _opened(self.folder / MANIFEST, "xb") as kept:
+        with _created(self.folder / MANIFEST) as kept:
             kept.write(manifest.model_dump_json(indent=1).encode())
             _sync(kept)
         _sync_folder(self.folder)
@@ -222,11 +271,10 @@ class BatchWriter:
     def _close_lines(self) -> None:
         if self._lines is None or self._raw is None:
             return
-        self._lines.close()  # the gzip stream; the file below stays open to be synced
-        _sync(self._raw)
+        self._lines.close()  # the gzip stream; what it is written into stays open to be finished
+        self._raw.finish()
         self._raw.close()
-        path = self.folder / RECORDS
-        self._files.insert(0, LandedFile(name=RECORDS, sha256=_sha256(path), bytes=path.stat().st_size, records=self._records))
+        self._files.insert(0, LandedFile(name=RECORDS, sha256=self._raw.sha256, bytes=self._raw.size, records=self._records))
         self._lines = None
 
 
@@ -251,13 +299,73 @@ def _reserve(day: Path, source: str, started: datetime) -> tuple[Path, int]:
         os.close(held)  # somebody swept it away before it was locked
 
 
+@contextmanager
+def _own_folder(root: Path) -> Iterator[Path]:
+    """A folder for content in plain, locked as long as we live and gone afterwards."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PLAIN, dir=root))  # 0700
+        with suppress(FileNotFoundError):
+            held = os.open(folder, os.O_RDONLY)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if folder.exists():
+                break
+            os.close(held)  # somebody swept it away before it was locked
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
 # --- bytes on disk: the one place where landed files are opened ----------------------------------------------------------------
 
 
-def _opened(path: Path, mode: Literal["rb", "xb"]) -> IO[bytes]:
-    if mode == "rb":
-        return path.open("rb")
+class _Kept:
+    """A file being landed: sealed where there is a key; size and hash are those of the content."""
+
+    def __init__(self, path: Path, key: bytes | None) -> None:
+        self._file = _created(path)
+        self._seal = SealingWriter(self._file, key) if key else None
+        self._digest, self.size = hashlib.sha256(), 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, content: bytes) -> int:
+        self._digest.update(content)
+        self.size += len(content)
+        return (self._seal or self._file).write(content)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Nothing more comes; on disk afterwards."""
+        if self._seal:
+            self._seal.finish()
+        _sync(self._file)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _created(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _opened(path: Path, key: bytes | None) -> IO[bytes]:
+    """The content of a landed file, from its begin."""
+    content = path.open("rb")
+    if not is_sealed(content):
+        return content
+    if key is None:
+        content.close()
+        raise LandingError(
+            f"{path.parent.name}: {path.name} is encrypted and this home has no landing key; "
+            "restore secrets/landing_key or the connection petitions_landing"
+        )
+    return io.BufferedReader(SealedReader(content, key, f"{path.parent.name}: {path.name}"), 1 << 20)  # type: ignore[type-var]
 
 
 def _sync(file: IO[bytes]) -> None:
@@ -273,16 +381,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(held)
 
 
-def _sha256(path: Path) -> str:
-    with _opened(path, "rb") as content:
+def _sha256(path: Path, key: bytes | None) -> str:
+    with _opened(path, key) as content:
         return hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def _hold_to(entry: LandedFile, path: Path, batch_id: str) -> None:
+def _hold_to(entry: LandedFile, path: Path, batch_id: str, key: bytes | None) -> None:
     try:
-        found = _sha256(path)
+        found = _sha256(path, key)
     except FileNotFoundError:
         raise LandingError(f"batch {batch_id}: expected {entry.name}, found no such file; restore it, or fetch the window again") from None
+    except Unsealable as error:
+        raise LandingError(str(error)) from None
     if found != entry.sha256:
         raise LandingError(
             f"batch {batch_id}: expected {entry.name} with sha256 {entry.sha256[:12]}…, found {found[:12]}…; "
@@ -292,7 +402,7 @@ def _hold_to(entry: LandedFile, path: Path, batch_id: str) -> None:
 
 def _read_manifest(path: Path) -> Manifest:
     try:
-        with _opened(path, "rb") as content:
+        with path.open("rb") as content:
             return Manifest.model_validate_json(content.read())
     except ValidationError as error:
         told = "; ".join(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from petitions.landing import Manifest
     from petitions.warehouse import Warehouse
 
+# What a batch brought before goes, then what it brings comes. A replay makes room for its records alone.
+UNLOAD, UNLOAD_REPLAYED, LOAD = "core/110_unload.sql", "core/111_unload_replayed.sql", "core/120_load.sql"
 # Versions first, then what follows from them, then the tables that are asked.
 VERSIONS = "core/210_versions.sql"
 CLOCKS = ("core/220_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
@@ -39,22 +41,73 @@ def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[s
     :param staged: the folder with ``tickets.parquet``, ``events.parquet`` and ``quarantine.parquet``.
     :returns: how many tickets, events and quarantined records were staged.
     """
-    batch = {"batch_id": manifest.batch_id, "source": manifest.source, "fetched_at": manifest.fetched_at}
     with warehouse.transaction():
-        for table, file in (("stage_ticket", "tickets"), ("stage_event", "events"), ("stage_quarantine", "quarantine")):
-            warehouse.stage(table, staged / f"{file}.parquet")
-        counts = {
-            table.removeprefix("stage_"): int(warehouse.value(f"select count(*) from {table}"))
-            for table in ("stage_ticket", "stage_event", "stage_quarantine")
-        }
-        for table in ("control.batch", "control.batch_message", "control.batch_file"):
-            warehouse.execute(f"delete from {table} where batch_id = :batch_id", batch)
-        warehouse.run("core/110_load.sql", batch)
+        counts = _stage(warehouse, staged)
+        for table in ("control.batch", "control.batch_file"):
+            warehouse.execute(f"delete from {table} where batch_id = :batch_id", {"batch_id": manifest.batch_id})
+        for step in (UNLOAD, LOAD):
+            warehouse.run(step, _batch(manifest))
         warehouse.insert("control.batch", [_batch_row(manifest, summary)])
-        messages = [*manifest.messages, *summary["messages"], *_not_answered(manifest)]
-        warehouse.insert("control.batch_message", [(manifest.batch_id, told["level"], told["text"]) for told in map(_plain, messages)])
+        _tell(warehouse, manifest, summary["messages"])
         warehouse.insert("control.batch_file", _file_rows(manifest))
     return counts
+
+
+def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[str, Any], replayed: pa.Table) -> None:
+    """Load what was in quarantine and is good now into the batch it came in, completely or not at all. The other records stay as they are.
+
+    The equation of the batch goes on to hold: ``landed`` moves by what the tables moved, so that what did not add up before still shows.
+
+    :param staged: the batch checked again, whole; what comes twice in it was decided over all its records.
+    :param replayed: of the records that are replayed ``record_id``, and ``content_id`` (good now) or ``now_id`` (still bad, under this id).
+    """
+    from petitions.check import quarantine_message
+
+    batch = _batch(manifest)
+    with warehouse.transaction():
+        before = warehouse.value(_ACCOUNTED, batch)
+        _stage(warehouse, staged)
+        warehouse.stage("stage_replayed", replayed)
+        today = quarantine_message(row["rule"] for row in warehouse.rows("select rule from stage_quarantine"))
+        for step in (UNLOAD_REPLAYED, LOAD):
+            warehouse.run(step, batch)
+        moved = {"moved": warehouse.value(_ACCOUNTED, batch) - before, "numbers": summary["numbers"]}
+        total = "platform_total" if summary.get("platform_total") is None else str(int(summary["platform_total"]))
+        warehouse.execute(
+            f"update control.batch set landed = landed + :moved, numbers = :numbers, platform_total = {total} where batch_id = :batch_id",
+            batch | moved,
+        )
+        still = quarantine_message(row["rule"] for row in warehouse.rows(f"select rule {_IN_QUARANTINE}", batch))
+        others = [told for told in summary["messages"] if told["text"] != today]
+        _tell(warehouse, manifest, [*others, *([{"level": "yellow", "text": still}] if still else [])])
+
+
+# The records of a batch that are in quarantine, and all that are accounted for.
+_IN_QUARANTINE = """
+from control.quarantine_sighting q
+where q.batch_id = :batch_id
+  and not exists (select 1 from control.quarantine_replay r where r.batch_id = q.batch_id and r.record_id = q.record_id)
+"""
+_ACCOUNTED = f"select (select count(*) from core.sighting where batch_id = :batch_id) + (select count(*) {_IN_QUARANTINE})"
+
+
+def _batch(manifest: Manifest) -> dict[str, Any]:
+    return {"batch_id": manifest.batch_id, "source": manifest.source, "fetched_at": manifest.fetched_at}
+
+
+def _stage(warehouse: Warehouse, staged: Path) -> dict[str, int]:
+    counts = {}
+    for name, file in (("ticket", "tickets"), ("event", "events"), ("quarantine", "quarantine")):
+        warehouse.stage(f"stage_{name}", staged / f"{file}.parquet")
+        counts[name] = int(warehouse.value(f"select count(*) from stage_{name}"))
+    return counts
+
+
+def _tell(warehouse: Warehouse, manifest: Manifest, found: list[dict[str, str]]) -> None:
+    """Keep the remarks about a batch, in place of earlier ones."""
+    warehouse.execute("delete from control.batch_message where batch_id = :batch_id", {"batch_id": manifest.batch_id})
+    messages = [*manifest.messages, *found, *_not_answered(manifest)]
+    warehouse.insert("control.batch_message", [(manifest.batch_id, told["level"], told["text"]) for told in map(_plain, messages)])
 
 
 def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:

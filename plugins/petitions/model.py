@@ -5,21 +5,51 @@ Names and order follow the metric page of the project (docs/metrics.md). Times a
 
 from __future__ import annotations
 
+import re
+import tomllib
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 
-# The four platforms, in the order in which every table prints them, and the register of visits.
-SOURCES = ("provincial", "smart_city", "online_politics", "hotline_12345", "visits")
-SOURCE_LABELS = {
-    "provincial": "省一体化信访平台",
-    "smart_city": "智慧城管平台",
-    "online_politics": "网络问政",
-    "hotline_12345": "12345热线",
-    "visits": "来访登记",
-}
+_MAPS = Path(__file__).resolve().parents[2] / "config" / "sources"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the head of a map (``config/sources/<name>.toml``) says of its platform.
+
+    ``population`` is ``appeals``, ``cases`` (which are appeals too where their channel is one of the office's appeal channels) or
+    ``visits``; ``place`` orders every table that prints platforms.
+    """
+
+    name: str
+    label: str
+    population: str
+    place: int
+
+
+def _platform(path: Path) -> Platform:
+    """What cannot be read here is named when the map is used (``Settings.source_maps``): an import is no place to say it."""
+    try:
+        told = tomllib.loads(re.split(r"(?m)^\[", path.read_text(encoding="utf-8"), maxsplit=1)[0])
+    except (OSError, ValueError):
+        told = {}
+    return Platform(path.stem, told.get("label", path.stem), told.get("population", "appeals"), told.get("place", 99))
+
+
+# The registry: whoever has a map is a platform.
+PLATFORMS = tuple(sorted(map(_platform, _MAPS.glob("*.toml")), key=lambda one: (one.place, one.name)))
+SOURCES = tuple(one.name for one in PLATFORMS)
+SOURCE_LABELS = {one.name: one.label for one in PLATFORMS}
+
+
+def sources_of(*populations: str) -> tuple[str, ...]:
+    """The platforms whose tickets make up the populations."""
+    return tuple(one.name for one in PLATFORMS if one.population in populations)
+
 
 # The order is the order of effect of events that share one instant.
 EVENT_TYPES = (

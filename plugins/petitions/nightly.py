@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from petitions import ledger, questions, warehouse
-from petitions.connections import ConnectionMissing
+from petitions.connections import Connection, ConnectionMissing
 from petitions.landing import Landing, Manifest
 from petitions.model import BEIJING, SOURCES
 from petitions.questions import moment
 from petitions.settings import Settings, SettingsError
-from petitions.sources import create
+from petitions.sources import create, source_class
 from petitions.sources.base import LaneStopped, Source, Window
 
 log = logging.getLogger("petitions.nightly")
@@ -90,7 +90,7 @@ def extract(source: str, window_from: date | None, window_to: date | None, run_i
     manifest = land(
         platform,
         window,
-        landing=Landing(settings.landing),
+        landing=Landing.of(settings),
         open_numbers=open_numbers,
         read_files=read_files,
         now=_now(),
@@ -107,7 +107,7 @@ def check(batch_id: str) -> dict[str, Any]:
     :returns: ``numbers``, ``landed`` and ``quarantined``.
     """
     settings = Settings.from_environment()
-    with _staging(settings, Landing(settings.landing).batch(batch_id).source):
+    with _staging(settings, Landing.of(settings).batch(batch_id).source):
         summary = _check(settings, batch_id)
     return {name: summary[name] for name in ("batch_id", "numbers", "landed", "quarantined")}
 
@@ -118,7 +118,7 @@ def load(batch_id: str, run_id: str) -> dict[str, Any]:
     :returns: the staged ``ticket``, ``event`` and ``quarantine`` counts of the batch.
     """
     settings = Settings.from_environment()
-    manifest = Landing(settings.landing).batch(batch_id)
+    manifest = Landing.of(settings).batch(batch_id)
     counts: dict[str, int] = {}
     with _staging(settings, manifest.source):
         waiting = _waiting(settings, manifest)
@@ -212,20 +212,20 @@ def _lane(row: dict[str, Any], batch: dict[str, Any] | None) -> Lane:
 
 def _platform(source: str, settings: Settings) -> Source:
     try:
-        return create(source, _connection(source, settings), settings)
+        return create(source, platform_connection(source, settings), settings)
     except (ConnectionMissing, SettingsError, ValueError) as error:
         raise LaneStopped(str(error)) from None
 
 
-def _connection(source: str, settings: Settings) -> Any:
+def platform_connection(source: str, settings: Settings) -> Connection:
     """The lane's connection; a file lane without one reads the drop folder of the home."""
-    from petitions.connections import Connection, get
+    from petitions.connections import get
 
     try:
         return get(f"petitions_{source}")
     except ConnectionMissing:
         folder = settings.home / "drop" / source
-        if source in ("online_politics", "visits") and folder.is_dir():
+        if source_class(source).kind == "files" and folder.is_dir():
             return Connection(f"petitions_{source}", "fs", extra={"path": str(folder)})
         raise
 
@@ -310,7 +310,7 @@ def _staging(settings: Settings, source: str) -> Iterator[None]:
 def _check(settings: Settings, batch_id: str) -> dict[str, Any]:
     from petitions.check import check as examine
 
-    landing = Landing(settings.landing)
+    landing = Landing.of(settings)
     manifest = landing.batch(batch_id)
     return examine(manifest, landing, settings, _platform(manifest.source, settings))
 
@@ -322,7 +322,7 @@ def _waiting(settings: Settings, manifest: Manifest) -> list[Manifest]:
         for left in settings.staging.glob(f"{manifest.source}-*"):
             if left.name in loaded:
                 shutil.rmtree(left)
-    earlier = [one for one in Landing(settings.landing).batches(manifest.source) if one.batch_id not in loaded | {manifest.batch_id}]
+    earlier = [one for one in Landing.of(settings).batches(manifest.source) if one.batch_id not in loaded | {manifest.batch_id}]
     return [*earlier, manifest]
 
 

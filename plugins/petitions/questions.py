@@ -12,7 +12,7 @@ from typing import Any
 
 from petitions import metrics
 from petitions.metrics import Count, Days, Rate
-from petitions.model import BEIJING, SOURCES
+from petitions.model import BEIJING, SOURCES, sources_of
 from petitions.warehouse import FOREVER, Warehouse
 
 # The postings that hold at (T, K), and those of tickets received in the window.
@@ -222,35 +222,46 @@ def reconciliation(warehouse: Warehouse, batch_id: str | None = None) -> list[di
         select b.*,
                (select count(*) from core.sighting s where s.batch_id = b.batch_id and s.made_version) as new_versions,
                (select count(*) from core.sighting s where s.batch_id = b.batch_id and not s.made_version) as unchanged,
-               (select count(*) from control.quarantine_sighting q where q.batch_id = b.batch_id) as quarantined
+               (select count(*) from control.quarantine_sighting q
+                where q.batch_id = b.batch_id and not exists (
+                    select 1 from control.quarantine_replay r where r.batch_id = q.batch_id and r.record_id = q.record_id
+                )) as quarantined
         from control.batch b
         {"where b.batch_id = :batch_id" if batch_id else ""}
         order by b.fetched_at, b.batch_id
         """,
         {"batch_id": batch_id},
     )
-    told = warehouse.rows("select batch_id, level, message from control.batch_message")
+    told = warehouse.rows("select batch_id, level, message from control.batch_message order by batch_id, level, message")
     return [_equation(row, [message for message in told if message["batch_id"] == row["batch_id"]]) for row in rows]
 
 
 def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[str, Any]]:
-    """Bad records, one row each however often they came; a good version of the number that came later replays it."""
+    """Bad records, one row each however often they came. One is ``replayed`` where all of it was loaded after all, or a good version of
+    the number came later; ``dismissed`` where a person said so."""
     return warehouse.rows(
         f"""
         with seen as (
-            select *,
-                   row_number() over (partition by record_id order by seen_at, batch_id) as showing,
-                   min(seen_at) over (partition by record_id) as first_seen,
-                   max(seen_at) over (partition by record_id) as last_seen
-            from control.quarantine_sighting
+            select q.*,
+                   row_number() over (partition by q.record_id order by q.seen_at, q.batch_id) as showing,
+                   min(q.seen_at) over (partition by q.record_id) as first_seen,
+                   max(q.seen_at) over (partition by q.record_id) as last_seen,
+                   count(*) filter (where r.record_id is null) over (partition by q.record_id) as still_bad
+            from control.quarantine_sighting q
+            left join control.quarantine_replay r on r.record_id = q.record_id and r.batch_id = q.batch_id
         ),
         decided as (
             select *, row_number() over (partition by record_id order by decided_at desc) as place from control.quarantine_decision
         )
         select s.record_id as id, s.batch_id, s.source, s.source_no, s.rule, s.reason, s.first_seen, s.last_seen, s.file, s.line,
-               coalesce(d.status, case when exists (
-                   select 1 from core.sighting g where g.ticket_id = s.source || ':' || s.source_no and g.known_at > s.last_seen
-               ) then 'replayed' else 'open' end) as status,
+               case
+                   when s.still_bad = 0 then 'replayed'
+                   when d.status is not null then d.status
+                   when exists (
+                       select 1 from core.sighting g where g.ticket_id = s.source || ':' || s.source_no and g.known_at > s.last_seen
+                   ) then 'replayed'
+                   else 'open'
+               end as status,
                d.note
         from seen s
         left join decided d on d.record_id = s.record_id and d.place = 1
@@ -323,16 +334,18 @@ def _count(population: str, metric: str) -> Count:
 
 def of_population(scope: Scope, appeal_channels: Sequence[str]) -> str:
     """The condition over postings that says which tickets belong to the population; its parameters: :func:`channel_parameters`."""
-    if scope.population == "visits":
-        return "source = 'visits'"
-    if scope.population == "cases":
-        return "source = 'smart_city'"
+    if scope.population != "appeals":
+        return _among(scope.population)
     names = ", ".join(f":{name}" for name in channel_parameters(appeal_channels)) or "null"
-    return f"(source in ('provincial', 'online_politics', 'hotline_12345') or source = 'smart_city' and channel in ({names}))"
+    return f"({_among('appeals')} or {_among('cases')} and channel in ({names}))"
 
 
 def channel_parameters(appeal_channels: Sequence[str]) -> dict[str, str]:
     return {f"channel_{place}": channel for place, channel in enumerate(appeal_channels)}
+
+
+def _among(population: str) -> str:
+    return f"source in ({', '.join(repr(name) for name in sources_of(population)) or 'null'})"
 
 
 def _confidential(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from datetime import date, time
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,8 +22,18 @@ class SettingsError(Exception):
 
 
 def _pattern(text: str) -> str:
-    re.compile(text)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression ({error})") from None
     return text
+
+
+def _sessions(told: tuple[tuple[time, time], ...]) -> tuple[tuple[time, time], ...]:
+    moments = [moment for session in told for moment in session]
+    if not told or any(one >= other for one, other in pairwise(moments)):
+        raise ValueError("expected at least one session, each of a begin and a later end, one after the other")
+    return told
 
 
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -41,7 +52,7 @@ class Pull(_Section):
 
 
 class Calendar(_Section):
-    office_hours: tuple[tuple[time, time], ...] = ((time(8), time(12)), (time(14), time(18)))
+    office_hours: Annotated[tuple[tuple[time, time], ...], AfterValidator(_sessions)] = ((time(8), time(12)), (time(14), time(18)))
     holiday_roll: Literal["none", "next_workday"] = "none"
 
 

@@ -12,7 +12,7 @@ import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -278,11 +278,114 @@ def writer(settings: Settings, publish: bool = True) -> Iterator[Warehouse]:
         yield from _postgres_writer(told)
 
 
+def is_being_written(settings: Settings) -> bool:
+    """Whether somebody holds the writer's lock at this moment."""
+    told = connection(settings)
+    if told.conn_type == "duckdb":
+        from filelock import FileLock, Timeout
+
+        lock = Path(f"{_duckdb_file(told)}.lock")
+        try:
+            with FileLock(lock, timeout=0) if lock.exists() else nullcontext():
+                return False
+        except Timeout:
+            return True
+    held = _postgres(told)
+    try:
+        return not held.value(f"select pg_try_advisory_lock({_WRITER_LOCK})")  # it goes with the session
+    finally:
+        held.close()
+
+
+@contextmanager
+def rebuilt(settings: Settings) -> Iterator[Warehouse]:
+    """A warehouse to be filled from the landing zone, which takes the place of the present one when the block ends well.
+
+    It holds the history that the landing zone cannot tell (:data:`DERIVED` are the tables it leaves empty). Nobody else writes
+    meanwhile; readers are served by the present one. Left otherwise, or killed, nothing has changed.
+    """
+    told = connection(settings)
+    if told.conn_type == "duckdb":
+        yield from _duckdb_rebuilt(_duckdb_file(told))
+    else:
+        yield from _postgres_rebuilt(told)
+
+
+#: What follows from landing zone and rules; all other tables of ``control`` are history of runs and of people.
+DERIVED = frozenset({"batch", "batch_file", "batch_message", "fingerprint", "touched"})
+
+
+def _duckdb_rebuilt(file: Path) -> Iterator[Warehouse]:
+    """Built into a file beside, then renamed."""
+    from filelock import FileLock
+
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(f"{file}.lock"):
+        _sweep(file)
+        if file.exists():  # so that nothing of it is left in a log beside it
+            DuckDB(file, read_only=False).close()
+        fresh = DuckDB(_aside(file), read_only=False)
+        try:
+            _prepare(fresh)
+            _take_history(fresh, file if file.exists() else _published(file))
+            yield fresh
+            fresh.execute("checkpoint")
+        finally:
+            fresh.close()
+        _aside(file).replace(file)
+        _publish(file)
+
+
+def _take_history(fresh: Warehouse, file: Path) -> None:
+    if not file.exists():
+        return
+    fresh.execute(f"attach '{file}' as earlier (read_only)")
+    for table in _history(fresh):
+        if fresh.value(f"select count(*) from control.{table}") == 0:  # a fresh one may have rows of its own, such as its version
+            fresh.execute(f"insert into control.{table} by name select * from earlier.control.{table}")
+    fresh.execute("detach earlier")
+
+
+def _history(fresh: Warehouse) -> list[str]:
+    """The tables of history that are there on both sides."""
+    rows = fresh.rows("select database_name = 'earlier' as is_earlier, table_name from duckdb_tables() where schema_name = 'control'")
+    earlier, own = ({row["table_name"] for row in rows if row["is_earlier"] is side} for side in (True, False))
+    return sorted(earlier & own - DERIVED)
+
+
+def _postgres_rebuilt(told: Connection) -> Iterator[Warehouse]:
+    """Emptied and filled in one transaction: until it commits, readers see the rows of before."""
+    with contextmanager(_postgres_writer)(told) as warehouse:
+        with warehouse.transaction():
+            tables = warehouse.rows(
+                """
+                select table_schema, table_name from information_schema.tables
+                where table_schema in ('core', 'marts', 'control') and table_type = 'BASE TABLE'
+                """
+            )
+            for row in tables:
+                if row["table_schema"] != "control" or row["table_name"] in DERIVED:
+                    warehouse.execute(f"delete from {row['table_schema']}.{row['table_name']}")
+            yield warehouse
+        warehouse.execute("vacuum analyze")
+
+
+def _aside(file: Path) -> Path:
+    return file.with_suffix(".rebuild" + file.suffix)
+
+
+def _sweep(file: Path) -> None:
+    """What a killed writer left beside the file. Whoever holds the lock is alone, so nobody is at work on it."""
+    for left in [*file.parent.glob(f"{_aside(file).name}*"), *file.parent.glob(f"{file.stem}.*.tmp")]:
+        left.unlink(missing_ok=True)
+
+
 def _duckdb_writer(file: Path, publish: bool) -> Iterator[Warehouse]:
     from filelock import FileLock
 
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(f"{file}.lock"):
+        _sweep(file)
         warehouse = DuckDB(file, read_only=False)
         try:
             _prepare(warehouse)

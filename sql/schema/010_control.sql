@@ -53,7 +53,13 @@ create table if not exists control.quarantine_sighting (
     line bigint
 );
 
--- grain: one decision of a person or of a replay about a bad record; the last one counts
+-- grain: one bad record of one batch that was loaded after all, because today's maps can read it; it no longer counts as quarantined there
+create table if not exists control.quarantine_replay (
+    record_id text not null,
+    batch_id text not null
+);
+
+-- grain: one decision of a person about a bad record; the last one counts
 create table if not exists control.quarantine_decision (
     record_id text not null,
     status text not null,

@@ -62,7 +62,7 @@ TICKETS: dict[str, tuple[Row, str]] = {
     "全角期限": ({"xbjzsj": "\n\t２０２３/１１/10 ", "blfs": [REGISTERED, did("60", "10 23:00:00")]}, "received closed closed_on_time"),
     "撤回": ({"blfs": [REGISTERED, did("61", "05")]}, "received closed closed_on_time"),
     "并案": ({"blfs": [REGISTERED, did("62", "05")]}, ""),
-    "并案后重办": ({"blfs": [REGISTERED, did("62", "05"), did("81", "06")]}, "reworked"),
+    "并案后重办": ({"blfs": [REGISTERED, did("62", "05"), did("81", "06")]}, ""),
     "满意": ({"mydpj": "0", "blfs": [REGISTERED, CLOSED, did("70", "06")]}, "received closed closed_on_time rated satisfied"),
     "数字满意": ({"mydpj": 0, "blfs": [REGISTERED, CLOSED, did("70", "06")]}, "received closed closed_on_time rated satisfied"),
     "基本满意": ({"mydpj": "1", "blfs": [REGISTERED, CLOSED, did("70", "06")]}, "received closed closed_on_time rated satisfied"),
@@ -203,10 +203,10 @@ def test_the_lane_is_yellow_and_reconciles(night: Night) -> None:
     assert night.ended.code == 0, night.ended.err
     assert night.batch["status"] == "yellow"
     assert reconciled(night.batch), night.batch
-    # 4 numbers that came twice: one pair of equal content counts once; bad records without a number count by themselves
+    # 4 numbers came twice, one of them with equal content; a bad record without a number counts by itself
     distinct = len(TICKETS) + len(BAD) + 4 + 2 + 1
     assert {key: night.batch[key] for key in ("platform_total", "numbers", "landed", "quarantined")} == {
-        "platform_total": distinct,
+        "platform_total": distinct - 2,  # the province counts the number that lost its digits, which three records have, once
         "numbers": distinct,
         "landed": distinct + 3,
         "quarantined": len(BAD) + 4,
@@ -254,7 +254,7 @@ def test_what_is_odd_and_loads_is_told_once(night: Night) -> None:
     told = [message for message in night.batch["messages"] if "xcl" in message or "xyz" in message]
     assert len(told) == 2, night.batch["messages"]
     said = "\n".join(night.batch["messages"])
-    assert "2 of" in said and "before their registration" in said  # 受理在前, 办结在前
+    assert "before their registration" in said  # 受理在前, 办结在前
     assert "blfs is taken" in said  # 分歧
 
 

@@ -91,20 +91,18 @@ def test_a_wrong_secret_costs_two_requests(demo_county: County, home: Path, sour
 
 
 def test_a_gap_is_pulled_by_the_next_night(demo_county: County, loaded_year: Office, home: Path) -> None:
-    """Without --from each lane goes on from where its own coverage ends."""
-    lanes = ("--source", "hotline_12345", "--source", "visits")
+    """Without --from a lane goes on from where its coverage ends: before what a red night left out."""
     office = demo_county.office(home)
+    lane = ("--source", "hotline_12345")
     wrong = office.told(hotline_12345=demo_county.connection("hotline_12345") | {"password": "wrong"})
-    assert office.run("--from", "2023-01-01", "--to", "2023-03-31", *lanes).code == 0
-    assert wrong.run("--to", "2023-06-30", *lanes).code == 3
-    assert office.run("--from", "2023-07-01", "--to", "2023-09-30", *lanes).code == 0
-    assert office.run("--to", "2023-12-31", *lanes).code == 0
-    windows = {source: [batch["window_from"][:10] for batch in office.batches(source)] for source in ("hotline_12345", "visits")}
-    assert windows["hotline_12345"] == ["2023-01-01", "2023-07-01", "2023-03-31"]
-    assert windows["visits"] == ["2023-01-01", "2023-03-31", "2023-07-01", "2023-09-30"]
+    assert office.run("--from", "2023-01-01", "--to", "2023-03-31", *lane).code == 0
+    assert wrong.run("--to", "2023-06-30", *lane).code == 3
+    assert office.run("--from", "2023-07-01", "--to", "2023-09-30", *lane).code == 0
+    assert office.run("--to", "2023-12-31", *lane).code == 0
+    batches = office.batches()
+    assert [batch["window_from"][:10] for batch in batches] == ["2023-01-01", "2023-07-01", "2023-03-31"]
+    assert unlike(batches) == []
     assert office.figures("appeals", "source")["hotline_12345"] == loaded_year.figures("appeals", "source")["hotline_12345"]
-    assert office.metrics("visits")["total"] == loaded_year.metrics("visits")["total"]
-    assert unlike(office.batches()) == []
 
 
 @pytest.mark.parametrize("source", HTTP)

@@ -18,7 +18,8 @@ from petitions.model import BEIJING
 from petitions.normalise import Normalised, normalise
 from petitions.settings import CHECKOUT, Settings
 from petitions.sources.base import Ask, LaneStopped, Raw, Window
-from petitions.sources.smart_city import SmartCity, _plain
+from petitions.sources.database import plain
+from petitions.sources.smart_city import SmartCity
 
 SCHEMA = """
 create table case_info (id integer primary key, case_code text, category_type text, big_code text, big_name text, small_code text,
@@ -154,8 +155,8 @@ def test_a_file_that_is_no_database(tmp_path: Path, source: SmartCity) -> None:
 
 def test_values_of_other_engines_become_json() -> None:
     row = {"a": datetime(2023, 1, 2, 3, 4, 5), "b": date(2023, 1, 2), "c": Decimal("1.50"), "d": None, "e": True, "f": b"x"}
-    assert _plain(row) == {"a": "2023-01-02 03:04:05", "b": "2023-01-02", "c": "1.50", "d": None, "e": True, "f": "x"}
-    assert _plain({"a": datetime.fromisoformat("2023-01-01T19:04:05+00:00")}) == {"a": "2023-01-02 03:04:05"}
+    assert plain(row) == {"a": "2023-01-02 03:04:05", "b": "2023-01-02", "c": "1.50", "d": None, "e": True, "f": "x"}
+    assert plain({"a": datetime.fromisoformat("2023-01-01T19:04:05+00:00")}) == {"a": "2023-01-02 03:04:05"}
 
 
 # --- what the rows say ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from petitions import metrics, questions
-from petitions.model import BEIJING, SOURCE_LABELS
+from petitions.model import BEIJING, SOURCE_LABELS, sources_of
 from petitions.questions import Scope
 from petitions.report import data_state, wording
 from petitions.report.data_state import Period
@@ -128,16 +128,15 @@ class _Asked:
 
     def loaded(self, population: str) -> bool:
         """Whether some lane of the population brought data; without any, a 0 would be a guess."""
-        sources = {"appeals": wording.APPEAL_SOURCES, "cases": ("smart_city",), "visits": ("visits",)}[population]
+        sources = wording.APPEAL_SOURCES if population == "appeals" else sources_of(population)
         return any(self.lanes[source]["state"] != "absent" for source in sources)
 
     def _sources_seen(self) -> frozenset[str]:
         """Sources with tickets in the window, whatever their lanes say of it."""
         appeals, _ = self.ask(self.scope("appeals"), ("source",))
-        _, cases = self.ask(self.scope("cases"))
-        _, visits = self.ask(self.scope("visits"))
-        seen = {str(row["by"]["source"]) for row in appeals if row["received"]}
-        return frozenset(seen | ({"smart_city"} if cases["received"] else set()) | ({"visits"} if visits["visits"] else set()))
+        cases, _ = self.ask(self.scope("cases"), ("source",))
+        visits, _ = self.ask(self.scope("visits"), ("source",))
+        return frozenset(str(row["by"]["source"]) for row in (*appeals, *cases, *visits) if row.get("received") or row.get("visits"))
 
     def totals(self, population: str) -> None:
         _, total = self.ask(self.scope(population))

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from petitions.model import BEIJING, SOURCE_LABELS
+from petitions.model import BEIJING, SOURCE_LABELS, sources_of
 from petitions.report.figures import Figures, figure_id
 
 Piece = str | dict[str, str]
 
-APPEAL_SOURCES = ("provincial", "smart_city", "online_politics", "hotline_12345")
+APPEAL_SOURCES = sources_of("appeals", "cases")
 # More channels than this are not told one by one in a sentence; the table below it has them all.
 _CHANNELS_TOLD = 8
 
@@ -73,13 +73,13 @@ def cases(figures: Figures, first: date, last: date, as_of: datetime, lanes: Map
         return [f"{opening}数据未取得，案件数暂无法统计。"]
     pieces: list[Piece] = [f"{opening}共登记案件", _ref("cases", "received"), "件"]
     if figures.count("cases", "received") == 0:
-        return [*pieces, "。", *_reservations(lanes, ("smart_city",))]
+        return [*pieces, "。", *_reservations(lanes, sources_of("cases"))]
     channels = figures.groups("cases", "received", "channel")
     if 1 < len(channels) <= _CHANNELS_TOLD:
         pieces += ["，其中", *_listing([(channel or "未注明来源", _ref("cases", "received", channel=channel)) for channel in channels])]
     pieces += [f"；截至{moment(as_of)}，", *_closing(figures, "cases")]
     pieces += ["，办结率", *_rate(figures, "cases", "closure_rate", ""), *_on_time(figures, "cases"), "。"]
-    return [*pieces, *_reservations(lanes, ("smart_city",))]
+    return [*pieces, *_reservations(lanes, sources_of("cases"))]
 
 
 def visits(figures: Figures, lanes: Mapping[str, Mapping[str, Any]]) -> list[Piece]:
@@ -87,7 +87,7 @@ def visits(figures: Figures, lanes: Mapping[str, Mapping[str, Any]]) -> list[Pie
     if not figures.known("visits", "visits"):
         return ["来访登记数据未取得，群众来访情况暂无法统计。"]
     if figures.count("visits", "visits") == 0:
-        return ["同期登记群众来访", _ref("visits", "visits"), "批次。", *_reservations(lanes, ("visits",))]
+        return ["同期登记群众来访", _ref("visits", "visits"), "批次。", *_reservations(lanes, sources_of("visits"))]
     return [
         "同期登记群众来访",
         _ref("visits", "visits"),
@@ -96,7 +96,7 @@ def visits(figures: Figures, lanes: Mapping[str, Mapping[str, Any]]) -> list[Pie
         "批次，接访率",
         *_rate(figures, "visits", "visit_rate", ""),
         "。",
-        *_reservations(lanes, ("visits",)),
+        *_reservations(lanes, sources_of("visits")),
     ]
 
 

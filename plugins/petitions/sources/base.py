@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from petitions.connections import Connection
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from petitions.settings import Settings
 
 Raw = dict[str, Any]
+#: How a platform hands over its records.
+Kind = Literal["http", "database", "files"]
 
 
 class LaneStopped(Exception):
@@ -65,6 +67,7 @@ class Source(ABC):
     """A platform. Sub-classes live one per module and register themselves by ``name``."""
 
     name: ClassVar[str]
+    kind: ClassVar[Kind]
     #: Largest number of ticket numbers one look-up may carry; 0 where the platform cannot be asked by number.
     lookup_size: ClassVar[int] = 0
 

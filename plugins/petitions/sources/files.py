@@ -52,6 +52,8 @@ class Drop:
 class FileSource(Source):
     """A lane of files. Sub-classes say what a row means, and check the header."""
 
+    kind = "files"
+
     def pages(self, ask: Ask) -> Iterator[Page]:
         if ask.window is None:
             return

@@ -30,6 +30,7 @@ MOST_EMPTY_PAGES = 10
 
 class Hotline12345(Source):
     name = "hotline_12345"
+    kind = "http"
     lookup_size = 100
 
     def pages(self, ask: Ask) -> Iterator[Page]:

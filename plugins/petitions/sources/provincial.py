@@ -39,6 +39,7 @@ SECOND = timedelta(seconds=1)
 
 class Provincial(Source):
     name = "provincial"
+    kind = "http"
     lookup_size = 200
 
     def pages(self, ask: Ask) -> Iterator[Page]:

@@ -1,16 +1,7 @@
--- One batch into the warehouse: what it brought is known from now on, what it brought before (a retry) is replaced.
+-- What a batch brought is known from now on.
 -- reads:  stage_ticket, stage_event, stage_quarantine (temp, from staging), :batch_id, :source, :fetched_at
--- writes: core.content, core.content_event, core.sighting, control.quarantine_sighting, control.touched
+-- writes: core.content, core.content_event, core.sighting, control.quarantine_sighting
 -- grain:  sighting = ticket × content × batch
-
-insert into control.touched (ticket_id)
-select ticket_id from core.sighting where batch_id = :batch_id
-union
-select ticket_id from stage_ticket;
-
-delete from core.sighting where batch_id = :batch_id;
-
-delete from control.quarantine_sighting where batch_id = :batch_id;
 
 create temp table new_content as
 select distinct cast(s.content_id as uuid) as content_id

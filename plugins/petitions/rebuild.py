@@ -1,0 +1,97 @@
+"""The warehouse made anew from the landing zone, the maps and the rules; the old one serves until the new one is complete.
+
+Every landed batch is checked again by today's maps and loaded; runs of lanes and the history of quarantine, which the landing zone does
+not hold, are taken over. A bad record that today's maps can read is loaded, as a replay would have done.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from petitions import ledger, warehouse
+from petitions.landing import Landing, Manifest
+from petitions.settings import Settings, SettingsError
+from petitions.sources.base import LaneStopped
+from petitions.warehouse import NoWarehouse, Warehouse
+
+log = logging.getLogger("petitions.rebuild")
+
+
+class BatchesMissing(SettingsError):
+    """The landing zone no longer holds what the warehouse was loaded from."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """``batches`` loaded and ``tickets`` computed; ``left_out``: batches that were never loaded and cannot be checked today either."""
+
+    batches: int
+    tickets: int
+    left_out: tuple[str, ...]
+
+
+def rebuild(settings: Settings, *, without_removed: bool = False) -> Rebuilt:
+    """Build a fresh warehouse and put it in the place of the present one, atomically. Interrupted it changes nothing.
+
+    :param without_removed: go on where batches were removed from the landing zone (retention): what only they brought is lost.
+    :raises BatchesMissing: where batches were removed; nothing is built then.
+    :raises LaneStopped: where a batch that is loaded cannot be checked today; the warehouse stays as it is.
+    """
+    ledger.fingerprints(settings)  # rules and calendar that cannot be used are told before anything is built
+    landing = Landing.of(settings)
+    batches, loaded = landing.batches(), _loaded(settings)
+    _see_complete(batches, loaded, landing, without_removed)
+    staging = settings.staging / "rebuild"
+    with warehouse.rebuilt(settings) as fresh:
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True, mode=0o700)
+        try:
+            left_out = _load_all(fresh, settings, landing, batches, loaded)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        for table in ("quarantine_sighting", "quarantine_replay"):
+            fresh.execute(f"delete from control.{table} where batch_id not in (select batch_id from control.batch)")
+        told = ledger.refresh(fresh, settings)
+    return Rebuilt(len(batches) - len(left_out), told["tickets"], left_out)
+
+
+def _load_all(
+    fresh: Warehouse, settings: Settings, landing: Landing, batches: Sequence[Manifest], loaded: frozenset[str]
+) -> tuple[str, ...]:
+    from petitions.check import check_again
+
+    left_out = []
+    for number, manifest in enumerate(batches, 1):
+        log.info("batch %d of %d: %s", number, len(batches), manifest.batch_id)
+        try:
+            staged, summary = check_again(manifest, landing, settings, settings.staging / "rebuild")
+        except LaneStopped as error:
+            if manifest.batch_id in loaded:
+                raise
+            log.warning("%s left out, as it was never loaded: %s", manifest.batch_id, error)
+            left_out.append(manifest.batch_id)
+            continue
+        ledger.load(fresh, manifest, staged, summary)
+        shutil.rmtree(staged)
+    return tuple(left_out)
+
+
+def _loaded(settings: Settings) -> frozenset[str]:
+    """The batches of the present warehouse; none where there is no warehouse."""
+    try:
+        with warehouse.reader(settings) as held:
+            return frozenset(row["batch_id"] for row in held.rows("select batch_id from control.batch"))
+    except NoWarehouse:
+        return frozenset()
+
+
+def _see_complete(batches: Sequence[Manifest], loaded: frozenset[str], landing: Landing, without_removed: bool) -> None:
+    missing = sorted(loaded - {manifest.batch_id for manifest in batches})
+    if missing and not without_removed:
+        raise BatchesMissing(
+            f"expected the {len(loaded)} loaded batches in {landing.root}, found {len(missing)} of them removed (such as {missing[0]}): "
+            "restore them from the backup, or give --without-removed and lose what only they brought"
+        )
