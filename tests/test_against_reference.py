@@ -92,7 +92,13 @@ def disagreements(world: World, warehouse: Warehouse, T: datetime, K: datetime) 
 
 
 def expected(state: evaluator.State) -> dict[str, Any]:
-    told = {"valid": state.valid, "closed": state.closed, "suspended": state.suspended, "unit": state.unit, "satisfaction": state.rating}
+    told: dict[str, Any] = {
+        "valid": state.valid,
+        "closed": state.closed,
+        "suspended": state.suspended,
+        "unit": state.unit,
+        "satisfaction": state.rating,
+    }
     told |= {"closed_at": state.closed_at, "returned": state.counts["returned"] > 0, "reopened": state.counts["reopened"] > 0}
     if not state.valid:
         return told
@@ -124,7 +130,7 @@ def test_every_metric_agrees_in_every_group(world: Filled, population: str) -> N
         scope = Scope.of(warehouse, population, start, end, T, K)
         groups, total = questions.figures(warehouse, scope, APPEALS, by)
         wanted = evaluator.metrics(made, population, start, end, T, K, by)
-        answers = {tuple(row["by"].values()): row for row in groups} if by else {(): total}
+        answers: dict[tuple[str | None, ...], dict[str, Any]] = {tuple(row["by"].values()): row for row in groups} if by else {(): total}
         assert set(answers) == set(wanted)
         for key, row in wanted.items():
             assert {name: plain(answers[key][name]) for name in row} == row, f"{key} at ({T}, {K})"

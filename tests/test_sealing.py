@@ -82,7 +82,7 @@ def test_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str) -> Non
     assert load_key(settings) == bytes(32)  # the file goes first
 
 
-@pytest.mark.parametrize("told", ["", "secret", KEY.hex()[:-2], base64.b64encode(bytes(31)).decode()])
+@pytest.mark.parametrize("told", ["", "s3cr3t", KEY.hex()[:-2], base64.b64encode(bytes(31)).decode()])
 def test_what_is_no_key_is_refused_and_not_quoted(tmp_path: Path, told: str) -> None:
     settings = Settings(tmp_path, CHECKOUT / "config")
     settings.secrets.mkdir()

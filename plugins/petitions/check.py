@@ -263,17 +263,17 @@ class _Batch:
         distinct = whole.dropna(subset=key).drop_duplicates([*key, "content"])
         refusals = self.ticket_suite.refuse_in_batch(distinct[[ROW, *key]].astype({"update_key": object}))
         refused = distinct[distinct[ROW].isin(refusals.keys())]
-        for one in refused.itertuples(index=False):
-            if one.row not in self.bad:
-                refusal = refusals[one.row]
-                self.bad[one.row] = {
-                    "record_id": hashlib.sha256(f"{self.manifest.source}\n{one.content}".encode()).hexdigest()[:32],
-                    "source_no": one.source_no,
-                    "rule": refusal.rule,
-                    "reason": refusal.sentence,
-                    "file": one.file,
-                    "line": one.line,
-                    "updated_at": one.updated_at.to_pydatetime().replace(tzinfo=BEIJING),
+        for one in refused.to_dict("records"):
+            row: int = one[ROW]
+            if row not in self.bad:
+                self.bad[row] = {
+                    "record_id": hashlib.sha256(f"{self.manifest.source}\n{one['content']}".encode()).hexdigest()[:32],
+                    "source_no": one["source_no"],
+                    "rule": refusals[row].rule,
+                    "reason": refusals[row].sentence,
+                    "file": one["file"],
+                    "line": one["line"],
+                    "updated_at": one["updated_at"].to_pydatetime().replace(tzinfo=BEIJING),
                 }
         return set(whole.merge(refused[[*key, "content"]], on=[*key, "content"])[ROW])
 

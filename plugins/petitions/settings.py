@@ -154,8 +154,9 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 
 def _over(project: dict[str, Any], office: dict[str, Any]) -> dict[str, Any]:
-    both = {key: _over(project[key], value) if isinstance(value, dict) and isinstance(project.get(key), dict) else value for key, value in office.items()}
-    return project | both
+    """The project's settings with the office's on top, section by section."""
+    sections = {key: _over(project[key], value) for key, value in office.items() if isinstance(value, dict) and key in project}
+    return project | office | sections
 
 
 def _sentence(error: Any) -> str:

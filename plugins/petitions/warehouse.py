@@ -107,8 +107,8 @@ class DuckDB(Warehouse):
         import duckdb
 
         # Beyond the limit the engine spills into a folder beside its file: a refresh needs no more memory as history grows.
-        config = {} if read_only else {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False}
-        self._connection = duckdb.connect(str(file), read_only=read_only, config=config)
+        writing: dict[str, str | bool | int | float | list[str]] = {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False}
+        self._connection = duckdb.connect(str(file), read_only=read_only, config={} if read_only else writing)
         self._connection.execute(f"set timezone = '{ZONE}'")
 
     def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:

@@ -1,4 +1,4 @@
-"""The province and the hotline as sources.md tells them, and an office that runs the installed command against them.
+"""The province and the hotline as sources.md tells them, and a desk that runs the command against them.
 
 Written from that page alone: what these servers answer is what an unknown platform would, not what the project's own stand-ins do.
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +17,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from tests.nightly.office import Ended, Office, Started
 from tests.sources.loopback import Asked, Loopback, Reply, serving
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 BEIJING = timezone(timedelta(hours=8))
 Row = dict[str, Any]
 #: Something that a platform answers in place of what it was asked; called with the question, None lets the question through.
@@ -157,68 +154,29 @@ class Hotline:
 
 
 @dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
+class Desk:
+    """An office that has connections to these platforms only."""
 
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
+    office: Office
+    sources: tuple[str, ...]
 
+    @classmethod
+    def at(cls, home: Path, **connections: Row) -> Desk:
+        return cls(Office(home).told(**connections), tuple(connections))
 
-@dataclass
-class Office:
-    """A home and its connections; every command is a process of its own."""
+    def start(self, start: str, end: str) -> Started:
+        return self.office.start("run", "--from", start, "--to", end, *(part for name in self.sources for part in ("--source", name)))
 
-    home: Path
-    connections: dict[str, Row]
-
-    def run(self, start: str, end: str, *more: str) -> Ended:
-        sources = [part for name in self.connections for part in ("--source", name)]
-        return self.command("run", "--from", start, "--to", end, *(more or sources))
-
-    def command(self, *arguments: str) -> Ended:
-        return self.start(*arguments)()
-
-    def start(self, *arguments: str) -> Callable[[], Ended]:
-        """Begin a command; what is returned waits for its end."""
-        process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "petitions"), *arguments],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-        def wait() -> Ended:
-            out, err = process.communicate(timeout=180)
-            return Ended(process.returncode, out, err)
-
-        return wait
+    def run(self, start: str, end: str) -> Ended:
+        return self.start(start, end).wait()
 
     def units(self, start: str, end: str, *more: str) -> dict[str, Row]:
         """The metrics of the appeals by unit. Each ticket of these worlds has a unit of its own, so that one question asks for all."""
-        told = self.command("metrics", "--population", "appeals", "--from", start, "--to", end, "--by", "unit", "--format", "json", *more)
-        return {group["by"]["unit"]: group for group in told.json["groups"]}
+        return self.office.figures("appeals", "unit", *more, window=("--from", start, "--to", end))
 
     def tickets(self, start: str, end: str, metric: str = "received", *more: str) -> dict[str, Row]:
         arguments = ("tickets", metric, "--population", "appeals", "--from", start, "--to", end, "--format", "json", *more)
-        return {row["ticket_id"]: row for row in self.command(*arguments).json}
-
-    def batches(self, source: str) -> list[Row]:
-        return [batch for batch in self.command("reconcile", "--format", "json").json if batch["source"] == source]
-
-    def quarantine(self, source: str | None = None) -> list[Row]:
-        told = self.command("quarantine", "list", "--format", "json").json
-        return [row for row in told if source in (None, row["source"])]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PETITIONS_"))}
-        told = {f"AIRFLOW_CONN_PETITIONS_{name.upper()}": json.dumps(one) for name, one in self.connections.items()}
-        return kept | told | {"PETITIONS_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT / "plugins"), "PYTHONUTF8": "1"}
+        return {row["ticket_id"]: row for row in self.office.command(*arguments).json}
 
 
 @contextmanager

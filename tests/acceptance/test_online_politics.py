@@ -129,7 +129,7 @@ RECEIPTS = (
     "网友：您好！来信已收悉，感谢您对我们工作的关心和支持！",
     "尊敬的网友，您好！您在网络问政平台的留言已收悉，现已转交惠东县住房和城乡规划建设局处理。感谢您的来信！",
     "您好，您反映的问题已收悉，已转县交通运输局办理。",
-    "您好，您的诉求已收悉，我们已转交平山街道调查处理，请耐心等待。",
+    "您好，您的诉求已收悉，我们已转交平山街道调查处理，感谢理解。",
     "网友您好，来信收悉，已交由县教育局核实，感谢您的理解。",
     "您好！您反映的关于文化路路灯不亮的问题已收悉，已交由城管局调查核实处理。谢谢！",
     "您的留言已收悉，转有关部门办理。",
@@ -253,6 +253,90 @@ def test_nobody_is_named(board: Board) -> None:
         desk.command("tickets", "received", "--population", "appeals", "--from", "2023-11-01", "--to", "2023-11-30"),
     ]
     files = [path for path in desk.home.rglob("*") if path.is_file() and "landing" not in path.relative_to(desk.home).parts]
-    for secret in (PHONE, "139-1234-5678", "139 1234 5678", ID_NUMBER, NAME, "3456789", "ouyang@"):
+    for secret in (PHONE, "139-1234-5678", "139 1234 5678", ID_NUMBER, NAME, "0752-3456789", "ouyang@"):
         assert not [one for one in shown if secret in one.out + one.err]
         assert not [path.name for path in files if secret.encode() in path.read_bytes()]
+
+
+# --- nights ---------------------------------------------------------------------------------------------------------------
+
+HALF = "网络问政_20231127_半.csv"
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Path, list[Ended]]:
+    """Three nights on one folder: an export; an older, a later and five that cannot be read; all read again."""
+    home = tmp_path_factory.mktemp("nights")
+    drop = home / "drop"
+    desk = Desk(home / "home", {"online_politics": folder(drop)})
+    done, asked = {"留言状态": "已办结"}, {"留言状态": "待回复"}
+    first = [
+        message("1", "较早办结", **done),
+        message("2", "后来更正", **done),
+        message("3", "缺席", **asked),
+        message("4", "旧档未结", **done),
+    ]
+    text(drop / "网络问政_20231124.csv", *table([*first, message("5", "坏后好", 留言状态="搁置")]))
+    ended = [desk.run()]
+
+    text(drop / "网络问政_20231121.csv", *table([first[0], message("4", "旧档未结", **asked)]))
+    text(drop / "网络问政_20231126.csv", *table([message("2", "后来更正", **done, 留言主题="更正"), message("5", "坏后好", **asked)]))
+    sidecar(drop / "网络问政_20231126.csv", 2)
+    text(drop / "网络问政.csv", *table([message("6", "无日期", **asked)]))
+    sidecar(text(drop / "网络问政_20231127_数.csv", *table([message("7", "行数不符", **asked)])), 2)
+    sidecar(text(drop / "网络问政_20231127_摘.csv", *table([message("8", "摘要不符", **asked)])), 1, "0" * 64)
+    whole = text(drop / HALF, *table([message("9", "断在字中", **asked), message("10", "断在字中", **asked)])).read_bytes()
+    (drop / HALF).write_bytes(whole[: whole.rindex("待".encode()) + 2])
+    whole = xlsx(drop / "网络问政_20231127_断.xlsx", *table([message("11", "断簿", **asked)])).read_bytes()
+    (drop / "网络问政_20231127_断.xlsx").write_bytes(whole[: len(whole) // 2])
+    ended.append(desk.run())
+
+    for path in drop.iterdir():
+        if "1127" in path.name or path.name == "网络问政.csv":
+            path.unlink()
+    ended.append(desk.run("--refetch"))
+    return desk, drop, ended
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_read(nights: tuple[Desk, Path, list[Ended]]) -> None:
+    desk, _, ended = nights
+    assert [one.code for one in ended] == [0, 3, 0], [one.err for one in ended]
+    for name in ("网络问政.csv", "网络问政_20231127_数.csv", "网络问政_20231127_摘.csv", HALF, "网络问政_20231127_断.xlsx"):
+        assert name in ended[1].err
+    assert set(desk.by("category", "appeals")) == {"较早办结", "后来更正", "缺席", "旧档未结", "坏后好"}
+
+
+def test_a_state_without_a_time_is_as_old_as_the_oldest_file_that_shows_it(nights: tuple[Desk, Path, list[Ended]]) -> None:
+    desk, _, _ = nights
+    first, second, third = desk.batches()
+    assert [(one["landed"], one["new_versions"], one["unchanged"], one["quarantined"]) for one in (first, second, third)] == [
+        (5, 4, 0, 1),
+        (4, 3, 1, 0),
+        (8, 0, 7, 1),
+    ]
+    assert (first["platform_total"], second["platform_total"], third["platform_total"]) == (5, 4, 5)
+    assert (second["status"], third["status"]) == ("red", "yellow")
+    then = desk.tickets("received", "appeals", "--as-known", first["fetched_at"])
+    now = desk.tickets("received", "appeals")
+    ends = {"1": "2023-11-21T23:59:59+08:00", "2": "2023-11-26T23:59:59+08:00", "3": None, "4": "2023-11-24T23:59:59+08:00", "5": None}
+    assert {number: row["closed_at"] for number, row in now.items()} == ends
+    assert {number: row["closed_at"] and row["closed_at"][8:10] for number, row in then.items()} == {
+        "1": "24",
+        "2": "24",
+        "3": None,
+        "4": "24",
+    }
+    assert (then["1"]["class"], now["1"]["class"]) == ("late", "on_time")
+
+
+def test_a_bad_row_is_replayed_by_a_later_good_one(nights: tuple[Desk, Path, list[Ended]]) -> None:
+    desk, _, _ = nights
+    (row,) = desk.quarantine()
+    assert (row["source_no"], row["rule"], row["status"]) == ("5", "unknown_code", "replayed")
+
+
+def test_one_answer_column_without_the_other_stops_the_lane(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "home", {"online_politics": folder(tmp_path / "drop")})
+    text(tmp_path / "drop" / "网络问政_20231124.csv", ["留言编号", "留言时间", "回复内容"], ["1", "2023/11/1 9:05:03", ANSWER])
+    ended = desk.run()
+    assert ended.code == 3 and "答复时间" in ended.err, ended.err

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.platforms import Ended, Office, Province, Row, marked, reconciled, served
+from tests.acceptance.platforms import Desk, Province, Row, marked, reconciled, served
+from tests.nightly.office import Ended
 
 NOVEMBER = ("2023-11-01", "2023-11-30")
 PHONE, ID_NUMBER, NAME = "13912345678", "441322199001011234", "欧阳晓明"
@@ -173,7 +174,7 @@ def world() -> Iterator[Row]:
 
 @dataclass(frozen=True)
 class Night:
-    office: Office
+    home: Path
     province: Province
     ended: Ended
     units: dict[str, Row]
@@ -186,17 +187,10 @@ class Night:
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     province = Province(list(world()))
     with served(province) as server:
-        office = Office(tmp_path_factory.mktemp("provincial") / "home", {"provincial": province.connection(server.port)})
-        ended = office.run(*NOVEMBER)
-        yield Night(
-            office,
-            province,
-            ended,
-            office.units(*NOVEMBER),
-            office.tickets(*NOVEMBER),
-            office.quarantine(),
-            office.batches("provincial")[-1],
-        )
+        desk = Desk.at(tmp_path_factory.mktemp("provincial") / "home", provincial=province.connection(server.port))
+        ended, office = desk.run(*NOVEMBER), desk.office
+        units, tickets = desk.units(*NOVEMBER), desk.tickets(*NOVEMBER)
+        yield Night(office.home, province, ended, units, tickets, office.quarantine(), office.batches()[-1])
 
 
 def test_the_lane_is_yellow_and_reconciles(night: Night) -> None:
@@ -270,18 +264,21 @@ def test_attributes(night: Night) -> None:
 def test_an_accusation_shows_its_number_only(night: Night) -> None:
     (place,) = (place for place, name in enumerate(TICKETS) if name == "检举")
     row = night.tickets[f"provincial:{number(place)}"]
-    assert {key: value for key, value in row.items() if value is not None} == {"ticket_id": f"provincial:{number(place)}", "restricted": True}
+    assert {key: value for key, value in row.items() if value is not None} == {
+        "ticket_id": f"provincial:{number(place)}",
+        "restricted": True,
+    }
 
 
 def test_nothing_personal_leaves_the_landing_zone(night: Night) -> None:
     secrets = [NAME, PHONE, ID_NUMBER, "139 1234 5678", "139-1234-5678", "3456789", "44132219900101123X", "ouyang@"]
     seen = [night.ended.out, night.ended.err, str(night.tickets), str(night.quarantine), str(night.batch)]
-    files = [path for path in night.office.home.rglob("*") if path.is_file() and "landing" not in path.relative_to(night.office.home).parts]
+    files = [path for path in night.home.rglob("*") if path.is_file() and "landing" not in path.relative_to(night.home).parts]
     assert any(path.suffix == ".duckdb" for path in files)
     for secret in secrets:
         assert not any(secret in text for text in seen), secret
         assert not [path.name for path in files if secret.encode() in path.read_bytes()], secret
-    landing = night.office.home / "landing"
+    landing = night.home / "landing"
     assert all(path.stat().st_mode & 0o077 == 0 for path in (landing, *landing.rglob("*")))
 
 

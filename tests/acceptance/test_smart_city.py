@@ -380,7 +380,7 @@ def test_nobody_is_named(nights: tuple[Desk, Exchange]) -> None:
         desk.command("tickets", "received", "--population", "cases", *NOVEMBER),
     ]
     files = [path for path in desk.home.rglob("*") if path.is_file() and "landing" not in path.relative_to(desk.home).parts]
-    for secret in (PHONE, "139-1234-5678", ID_NUMBER, NAME, "3456789", "ouyang@"):
+    for secret in (PHONE, "139-1234-5678", ID_NUMBER, NAME, "0752-3456789", "ouyang@"):
         assert not [one for one in shown if secret in one.out + one.err]
         assert not [path.name for path in files if secret.encode() in path.read_bytes()]
     open_to_others = [path for path in (desk.home / "landing").rglob("*") if path.stat().st_mode & 0o077]

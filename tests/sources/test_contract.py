@@ -122,7 +122,7 @@ def test_a_second_run_finds_nothing_new(lane: Lane) -> None:
 
 def test_rows_on_the_boundary_come_once_and_are_the_same(lane: Lane) -> None:
     whole = {ticket["source_no"]: ticket["content_id"] for ticket in lane.stage()["tickets"]}
-    ends = {}
+    ends: dict[str, str] = {}
     for at in (lane.first, lane.last):
         at_end = lane.stage(lane.pull(at, at))
         assert {str(lane.platform.number(one)) for one in lane.platform.records if lane.platform.touched(one) == at} == {

@@ -26,7 +26,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from petitions.model import BEIJING
-from petitions.normalise import FieldMap, Record
+from petitions.normalise import FieldMap, Record, clean
 from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source
 
 ENDINGS = (".xlsx", ".xls", ".csv")
@@ -314,8 +314,9 @@ def _encoding(file: Path) -> str:
 
 
 def _plain_header(cell: Any) -> str:
-    """A header without blanks, BOM, marks of obligation and width of characters."""
-    return re.sub(r"[\s\ufeff*:]+", "", unicodedata.normalize("NFKC", str(cell))) if cell is not None else ""
+    """A header without blanks, marks of obligation, width of characters, and what exporters leave in any text."""
+    told = clean(cell) if isinstance(cell, str) else cell
+    return re.sub(r"[\s*:]+", "", unicodedata.normalize("NFKC", str(told))) if told is not None else ""
 
 
 def _columns(header: list[str], width: int) -> list[str]:
