@@ -177,7 +177,8 @@ def test_the_daily_figures_add_up_to_the_ledger(world: Filled) -> None:
         )
         (counted,) = warehouse.rows(
             f"""
-            select count(*) filter (where valid and not closed) as open, count(*) filter (where valid and close_class = 'overdue') as overdue
+            select count(*) filter (where valid and not closed) as open,
+                   count(*) filter (where valid and close_class = 'overdue') as overdue
             from core.posting where {questions.STANDING}
             """,
             at | {"as_of": questions.moment(day)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ def test_an_empty_batch(settings: Settings) -> None:
         ({"xfxs": 999}, "unknown_code", "xfxs = 999", "P0000001"),
         ({"blfs": [{"blfs": "99", "blsj": "2023-10-01 09:00:00"}]}, "unknown_code", "99", "P0000001"),
         ({"djsj": "李小明13800000001"}, "unreadable_time", "李**138****0001", "P0000001"),
+        ({"xfxs": "甲" * 32 + "13800000001"}, "unknown_code", "甲138****", "P0000001"),
         ({"djsj": "2023-10-24 02:30:01"}, "future_received", "later", "P0000001"),
         ({"xfjbh": "4.41322E+17"}, "lost_digits", "xfjbh", None),
         ({"djsj": "2029-01-01", "xfxs": 999}, "unknown_code", "xfxs", "P0000001"),
@@ -182,6 +184,12 @@ def test_an_unknown_field_is_told_once(settings: Settings) -> None:
     staged = stage(settings, petition("P0000001", colour="red"), petition("P0000002", colour="blue"))
     assert texts(staged).count("unknown field colour in 2 records") == 1
     assert len(staged["tickets"]) == 2
+
+
+@pytest.mark.parametrize(("good", "bad", "told"), [(19, 1, ""), (18, 2, "10.0 % of the batch in quarantine, expected at most 5 %")])
+def test_a_large_share_in_quarantine_is_told(settings: Settings, good: int, bad: int, told: str) -> None:
+    records = [petition(f"P{number:07}", xfxs=999 if number < bad else 300) for number in range(good + bad)]
+    assert re.findall(r".*of the batch in quarantine, expected at most 5 %", texts(stage(settings, *records))) == [told] * bool(told)
 
 
 def test_nothing_personal_is_staged(settings: Settings) -> None:

@@ -243,7 +243,7 @@ class _Batch:
             "numbers": numbers,
             "landed": tickets + len(quarantine),
             "quarantined": len(quarantine),
-            "messages": [{"level": "yellow", "text": text} for text in self._messages(quarantine)],
+            "messages": [{"level": "yellow", "text": text} for text in self._messages(quarantine, tickets + len(quarantine))],
         }
         # How many tickets a file holds is told by its rows alone (docs/sources.md, reconciliation of a batch).
         return summary | ({"platform_total": numbers} if self.manifest.platform_total is None else {})
@@ -301,16 +301,20 @@ class _Batch:
         spool.unlink(missing_ok=True)
         return count
 
-    def _messages(self, quarantine: list[dict[str, Any]]) -> Iterator[str]:
+    def _messages(self, quarantine: list[dict[str, Any]], landed: int) -> Iterator[str]:
         source = self.manifest.source
         for name, count in sorted(self.unknown.items()):
             cure = f"if it is to be ignored, add it to known in config/sources/{source}.toml"
-            yield f"unknown field {name} in {_records(count)}: loaded without it; {cure}"
+            yield f"unknown field {privacy.mask_text(name)} in {_records(count)}: loaded without it; {cure}"
         for text, count in sorted(self.remarks.items()):
             yield f"{_records(count)}: {text}"
         bad = quarantine_message(one["rule"] for one in quarantine)
         if bad:
             yield bad
+        most = self.normaliser.source.settings.options.checks.quarantine_share
+        if len(quarantine) > most * landed:
+            share = f"{100 * len(quarantine) / landed:.1f} % of the batch"
+            yield f"{share} in quarantine, expected at most {100 * most:g} %: has the platform changed its codes or fields?"
         yield from self.platform_suite.messages()
         yield from self.ticket_suite.messages()
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from petitions import calendar, time_limits
+from petitions import calendar, time_limits, volume
 from petitions.model import EVENT_TYPES
 from petitions.settings import Settings
 
@@ -35,7 +35,7 @@ END = "core/290_end.sql"
 SLICE = 100_000
 
 
-def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[str, Any]) -> dict[str, int]:
+def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[str, Any], settings: Settings) -> dict[str, int]:
     """Load one checked batch, completely or not at all; loading it again replaces what it brought.
 
     :param staged: the folder with ``tickets.parquet``, ``events.parquet`` and ``quarantine.parquet``.
@@ -48,12 +48,12 @@ def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[s
         for step in (UNLOAD, LOAD):
             warehouse.run(step, _batch(manifest))
         warehouse.insert("control.batch", [_batch_row(manifest, summary)])
-        _tell(warehouse, manifest, summary["messages"])
+        _tell(warehouse, manifest, summary["messages"], settings)
         warehouse.insert("control.batch_file", _file_rows(manifest))
     return counts
 
 
-def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[str, Any], replayed: pa.Table) -> None:
+def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[str, Any], replayed: pa.Table, settings: Settings) -> None:
     """Load what was in quarantine and is good now into the batch it came in, completely or not at all. The other records stay as they are.
 
     The equation of the batch goes on to hold: ``landed`` moves by what the tables moved, so that what did not add up before still shows.
@@ -79,7 +79,7 @@ def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict
         )
         still = quarantine_message(row["rule"] for row in warehouse.rows(f"select rule {_IN_QUARANTINE}", batch))
         others = [told for told in summary["messages"] if told["text"] != today]
-        _tell(warehouse, manifest, [*others, *([{"level": "yellow", "text": still}] if still else [])])
+        _tell(warehouse, manifest, [*others, *([{"level": "yellow", "text": still}] if still else [])], settings)
 
 
 # The records of a batch that are in quarantine, and all that are accounted for.
@@ -103,10 +103,12 @@ def _stage(warehouse: Warehouse, staged: Path) -> dict[str, int]:
     return counts
 
 
-def _tell(warehouse: Warehouse, manifest: Manifest, found: list[dict[str, str]]) -> None:
-    """Keep the remarks about a batch, in place of earlier ones."""
+def _tell(warehouse: Warehouse, manifest: Manifest, found: list[dict[str, str]], settings: Settings) -> None:
+    """Keep the remarks about a batch that is loaded, in place of earlier ones."""
     warehouse.execute("delete from control.batch_message where batch_id = :batch_id", {"batch_id": manifest.batch_id})
     messages = [*manifest.messages, *found, *_not_answered(manifest)]
+    unusual = volume.remark(warehouse, manifest, settings)
+    messages += [{"level": "yellow", "text": unusual}] if unusual else []
     warehouse.insert("control.batch_message", [(manifest.batch_id, told["level"], told["text"]) for told in map(_plain, messages)])
 
 

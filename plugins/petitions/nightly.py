@@ -287,7 +287,7 @@ def _read_files(held: warehouse.Warehouse, source: str) -> frozenset[str]:
 def _load(held: warehouse.Warehouse, settings: Settings, manifest: Manifest) -> dict[str, int]:
     staged = settings.staging / manifest.batch_id
     summary = json.loads((staged / "summary.json").read_text(encoding="utf-8"))
-    return ledger.load(held, manifest, staged, summary)
+    return ledger.load(held, manifest, staged, summary, settings)
 
 
 def _keep_lane(held: warehouse.Warehouse, run_id: str, source: str, batch_id: str | None, error: str | None) -> None:

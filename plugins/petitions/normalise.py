@@ -525,7 +525,9 @@ def _plain(value: Any) -> str | None:
 
 
 def _excerpt(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
+    """Masked before it is cut: of a number that is cut in two nobody could tell any more what it is."""
+    told = privacy.mask_text(text) or ""
+    return told if len(told) <= 40 else told[:39] + "…"
 
 
 _SCIENTIFIC = re.compile(r"[+-]?(?:\d(?:\.\d*)?[eE][+-]?\d{1,3}|\d+(?:\.\d*[eE][+-]?|[eE]\+)\d{1,3})")

@@ -156,8 +156,11 @@ def _masked_name(found: re.Match[str]) -> str:
 # A number is only taken where no further digit touches it: ticket numbers are longer runs and stay whole.
 _ID_18 = r"(?<!\d)\d{6}[ -]?\d{4}[ -]?\d{4}[ -]?\d{3}[\dXxＸｘ](?!\d)"
 _ID_15 = r"(?<!\d)[1-9]\d{5}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}(?!\d)"
-_MOBILE_NUMBER = r"(?<!\d)(?:(?:\+|00)?86[ -]?|0)?1(?:[3-9]\d[ -]?\d{4}[ -]?\d{4}|\d{10})(?!\d)"
-_LANDLINE = r"(?<!\d)[(（]?0\d{2,3}[)）]?[ \-－—–]{0,2}\d{7,8}(?:[-转]\d{1,6})?(?!\d)"
+_GAP = r"[ \-－—–·]"
+# A point parts a number only where it stands twice: with one it is a coordinate.
+_GROUPS = rf"[3-9]\d{_GAP}?\d{{4}}{_GAP}?\d{{4}}|[3-9]\d\d{_GAP}\d{{3}}{_GAP}\d{{4}}|[3-9]\d\.\d{{4}}\.\d{{4}}"
+_MOBILE_NUMBER = rf"(?<!\d)(?:(?:\+|00)?86{_GAP}?|0)?1(?:{_GROUPS}|\d{{10}})(?!\d)"
+_LANDLINE = rf"(?<!\d)[(（]?0\d{{2,3}}[)）]?{_GAP}{{0,2}}\d{{3,4}}{_GAP}?\d{{4}}(?:[-转]\d{{1,6}})?(?!\d)"
 # Without an area code seven digits may be anything; a word before them says that they are a telephone number.
 _LOCAL = re.compile(r"[2-8]\d{2,3}[ -]?\d{4}")
 _LOCAL_WORD = re.compile(r"(?:电话|座机|固话|手机|号码|致电|拨打|联系|[Tt][Ee][Ll])[^\d\n]{0,6}$")
@@ -167,7 +170,7 @@ _NO_DIGIT = re.compile(r"\D")
 _MOBILE = re.compile(_MOBILE_NUMBER)
 _NUMBERS = re.compile(rf"(?P<id>{_ID_18}|{_ID_15})|(?P<mobile>{_MOBILE_NUMBER})|(?P<landline>{_LANDLINE})")
 # Digits and what may stand between them: the only places where the patterns above need to look.
-_RUN = re.compile(r"[+(（]?\d[\d() \-－—–（）转+]{5,}[\dXxＸｘ]")
+_RUN = re.compile(r"[+(（]?\d[\d() \-－—–·.（）转+]{5,}[\dXxＸｘ]")
 # In a phone field, what is left beside the masked number: a name, a further number.
 _UNMASKED_REST = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|(?<!\*)\d{5,}")
 

@@ -155,7 +155,7 @@ def _replay_batch(held: Warehouse, settings: Settings, batch_id: str, bad: list[
     except LaneStopped as error:
         return [_outcome(row, str(error)) for row in bad]
     rows, outcomes = _judge(staged, bad)
-    ledger.replay(held, manifest, staged, summary, _replayed_table(rows))
+    ledger.replay(held, manifest, staged, summary, _replayed_table(rows), settings)
     shutil.rmtree(staged)
     return outcomes
 

@@ -74,7 +74,7 @@ def _load_all(
             log.warning("%s left out, as it was never loaded: %s", manifest.batch_id, error)
             left_out.append(manifest.batch_id)
             continue
-        ledger.load(fresh, manifest, staged, summary)
+        ledger.load(fresh, manifest, staged, summary, settings)
         shutil.rmtree(staged)
     return tuple(left_out)
 

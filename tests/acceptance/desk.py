@@ -4,47 +4,30 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
-import os
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from openpyxl import Workbook
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.nightly.office import Ended, Office, Started
+
 Row = dict[str, Any]
 NOVEMBER = ("--from", "2023-11-01", "--to", "2023-11-30")
 
-CASE_COLUMNS = (
-    "id case_code category_type big_code big_name small_code small_name source_type source_desc reporter_name reporter_phone longitude "
-    "latitude address street_name community_name description case_status handle_dept_name time_limit_type time_limit_value deadline_time "
-    "report_time accept_time dispatch_time handle_receive_time handle_finish_time check_time close_time is_urgent is_supervised "
-    "is_suspended need_visit visit_satisfaction create_time update_time is_deleted"
-).split()
-FLOW_COLUMNS = (
-    "id case_id case_code node_name operate_type operate_result operate_opinion operator_dept_name receiver_dept_name operate_time"
-).split()
-ADJUSTMENT_COLUMNS = (
-    "id case_id apply_type apply_status suspend_until old_deadline_time new_deadline_time review_time update_time is_deleted"
-).split()
-TABLES = {"case_info": CASE_COLUMNS, "case_flow_record": FLOW_COLUMNS, "case_adjustment_apply": ADJUSTMENT_COLUMNS}
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
+#: The columns of sources.md §2.
+TABLES = {
+    "case_info": "id case_code category_type big_code big_name small_code small_name source_type source_desc reporter_name reporter_phone"
+    " longitude latitude address street_name community_name description case_status handle_dept_name time_limit_type time_limit_value"
+    " deadline_time report_time accept_time dispatch_time handle_receive_time handle_finish_time check_time close_time is_urgent"
+    " is_supervised is_suspended need_visit visit_satisfaction create_time update_time is_deleted",
+    "case_flow_record": "id case_id case_code node_name operate_type operate_result operate_opinion operator_dept_name"
+    " receiver_dept_name operate_time",
+    "case_adjustment_apply": "id case_id apply_type apply_status suspend_until old_deadline_time new_deadline_time review_time"
+    " update_time is_deleted",
+}
 
 
 @dataclass
@@ -60,20 +43,10 @@ class Desk:
         return self.command("run", *window, *named, *arguments)
 
     def command(self, *arguments: str) -> Ended:
-        return self.start(*arguments)()
+        return self.start(*arguments).wait()
 
-    def start(self, *arguments: str) -> Callable[[], Ended]:
-        """Begin a command; what is returned waits for its end."""
-        program = Path(sys.executable).parent / "petitions"
-        process = subprocess.Popen(
-            [str(program), *arguments], env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-        def wait() -> Ended:
-            out, err = process.communicate(timeout=180)
-            return Ended(process.returncode, out, err)
-
-        return wait
+    def start(self, *arguments: str) -> Started:
+        return Office(self.home, config=self.config).told(**self.connections).start(*arguments)
 
     def metrics(self, population: str, *arguments: str, window: Sequence[str] = NOVEMBER) -> Row:
         told: Row = self.command("metrics", "--population", population, *window, "--format", "json", *arguments).json
@@ -100,13 +73,6 @@ class Desk:
         told: list[Row] = self.command("quarantine", "list", "--format", "json").json
         return told
 
-    @property
-    def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PETITIONS_"))}
-        told = {f"AIRFLOW_CONN_PETITIONS_{name.upper()}": json.dumps(one) for name, one in self.connections.items()}
-        config = {"PETITIONS_CONFIG": str(self.config)} if self.config else {}
-        return kept | told | config | {"PETITIONS_HOME": str(self.home), "PYTHONUTF8": "1"}
-
 
 # --- the exchange database ------------------------------------------------------------------------------------------------
 
@@ -118,12 +84,11 @@ class Exchange:
     file: Path
 
     def create(self, without: Iterable[str] = (), more: Iterable[str] = ()) -> None:
-        for table, columns in TABLES.items():
+        for table, told in TABLES.items():
+            columns = [*told.split(), *(name.partition(".")[2] for name in more if name.startswith(f"{table}."))]
             if table not in without:
                 kept = [column for column in columns if f"{table}.{column}" not in without]
-                self.write(
-                    f"create table {table} ({', '.join([*kept, *(name.partition('.')[2] for name in more if name.startswith(table))])})"
-                )
+                self.write(f"create table {table} ({', '.join(kept)})")
 
     def write(self, statement: str, values: Sequence[Any] = ()) -> None:
         with sqlite3.connect(self.file) as held:

@@ -31,10 +31,6 @@ def always(reply: Reply) -> Fault:
     return lambda _: reply
 
 
-def let_through(_: Asked) -> None:
-    """In a list of faults: this question is answered."""
-
-
 def distinct(rows: list[Row], number: str) -> int:
     """How many tickets rows are: a row without a number counts by itself."""
     return len({row.get(number) or f"row {place}" for place, row in enumerate(rows)})
@@ -94,8 +90,8 @@ class Province:
             assert len(data["xfjbhList"]) <= 200
             return [row for row in self.rows if str(row.get("xfjbh")).strip() in data["xfjbhList"]]
         begins, ends = data["lastmodifytimeBegin"], data["lastmodifytimeEnd"]
-        # A row whose update time cannot be read stands in the platform's table with a time of its own, at the beginning.
-        found = [row for row in self.rows if not str(row.get("lastmodifytime"))[:2] == "20" or begins <= row["lastmodifytime"] <= ends]
+        # A row whose update time cannot be read is in every window, at its end.
+        found = [row for row in self.rows if str(row.get("lastmodifytime"))[:2] != "20" or begins <= row["lastmodifytime"] <= ends]
         return sorted(found, key=lambda row: (str(row.get("lastmodifytime")), str(row.get("xfjbh"))))
 
     def connection(self, port: int, **changed: Any) -> Row:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.desk import Desk, Ended, Row, folder, marks, reconciled, sidecar, text, xlsx
+from tests.acceptance.desk import Desk, Row, folder, marks, reconciled, sidecar, text, xlsx
+from tests.nightly.office import Ended
 
 KEYS = (
     *("received", "closed", "open", "closed_on_time", "closed_late", "overdue", "not_due", "no_deadline", "not_started"),
@@ -138,6 +139,9 @@ RECEIPTS = (
     "感谢您的留言，我们已收悉。",
     "感谢您对我县工作的关注，您的留言已收悉，已转县公安局调查处理。",
     "您好，您的留言我们已经收到，现转给县卫健局核实。",
+    "网友“A000102948”您好！您的留言已收悉，已转交县住建局调查核实。",
+    "您好，您的来信已收悉。现已将您反映的情况转交县市场监督管理局调查处理。",
+    "留言已收悉！我们会转交住建局处理。",
 )
 REAL_ANSWERS = (
     "感谢您的留言，来信已收悉。经现场核查，该路段路灯已修复并恢复照明。",
@@ -149,6 +153,8 @@ REAL_ANSWERS = (
     "您好！谢谢您的支持！",
     "您好，押金已收到退款。",
     "已收悉，建议您拨打12345咨询。",
+    "您的留言已收悉，已将您反映的情况核实，路灯已修复。",
+    "网友“路灯已修复”您好！您的留言已收悉，已转县住建局，现已处理。",
     "您的问题已收悉，经我局调查，该店证照齐全。感谢您的监督！",
 )
 
@@ -260,7 +266,7 @@ def test_nobody_is_named(board: Board) -> None:
 
 # --- nights ---------------------------------------------------------------------------------------------------------------
 
-HALF = "网络问政_20231127_半.csv"
+HALF = ("网络问政_20231127_半.csv", "网络问政_20231127_半字.csv")  # break off after the first and the second byte of a character
 
 
 @pytest.fixture(scope="module")
@@ -285,8 +291,9 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Path, list[E
     text(drop / "网络问政.csv", *table([message("6", "无日期", **asked)]))
     sidecar(text(drop / "网络问政_20231127_数.csv", *table([message("7", "行数不符", **asked)])), 2)
     sidecar(text(drop / "网络问政_20231127_摘.csv", *table([message("8", "摘要不符", **asked)])), 1, "0" * 64)
-    whole = text(drop / HALF, *table([message("9", "断在字中", **asked), message("10", "断在字中", **asked)])).read_bytes()
-    (drop / HALF).write_bytes(whole[: whole.rindex("待".encode()) + 2])
+    for place, name in enumerate(HALF, 1):
+        whole = text(drop / name, *table([message("9", "断在字中", **asked), message("10", "断在字中", **asked)])).read_bytes()
+        (drop / name).write_bytes(whole[: whole.rindex("待".encode()) + place])
     whole = xlsx(drop / "网络问政_20231127_断.xlsx", *table([message("11", "断簿", **asked)])).read_bytes()
     (drop / "网络问政_20231127_断.xlsx").write_bytes(whole[: len(whole) // 2])
     ended.append(desk.run())
@@ -301,7 +308,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Path, list[E
 def test_a_file_that_cannot_be_read_is_named_and_the_others_are_read(nights: tuple[Desk, Path, list[Ended]]) -> None:
     desk, _, ended = nights
     assert [one.code for one in ended] == [0, 3, 0], [one.err for one in ended]
-    for name in ("网络问政.csv", "网络问政_20231127_数.csv", "网络问政_20231127_摘.csv", HALF, "网络问政_20231127_断.xlsx"):
+    for name in ("网络问政.csv", "网络问政_20231127_数.csv", "网络问政_20231127_摘.csv", *HALF, "网络问政_20231127_断.xlsx"):
         assert name in ended[1].err
     assert set(desk.by("category", "appeals")) == {"较早办结", "后来更正", "缺席", "旧档未结", "坏后好"}
 

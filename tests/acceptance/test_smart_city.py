@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.desk import NOVEMBER, Desk, Ended, Exchange, Row, marks, reconciled
+from tests.acceptance.desk import NOVEMBER, Desk, Exchange, Row, marks, reconciled
+from tests.nightly.office import Ended
 
 KEYS = (
     *("received", "closed", "open", "suspended", "closed_on_time", "closed_late", "overdue", "not_due", "no_deadline", "not_started"),
@@ -234,6 +235,12 @@ BAD: tuple[tuple[Row, tuple[Row, ...], tuple[Row, ...], str], ...] = (
     (SENT | {"time_limit_type": "work_day", "time_limit_value": 1.5}, (), (), "unreadable_limit"),
     (SENT | {"time_limit_value": "尽快", "case_status": "archived"}, (), (), "unknown_code"),
 )
+# Rows of one number: the columns in which they differ, and what is said of the case.
+TWICE: dict[str, tuple[tuple[Row, ...], str]] = {
+    "重号": (({}, {"close_time": day("09")}), ""),
+    "重号异时": (({"update_time": day("21"), "close_time": day("09")}, {}), ON_TIME),
+    "重号相同": (({}, {}), OVERDUE),
+}
 
 
 def code(number: int) -> str:
@@ -256,6 +263,9 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
         _put(exchange, number, name, case.columns, case.flow, case.adjustments)
     for number, (columns, flow, adjustments, rule) in enumerate(BAD, 501):
         _put(exchange, number, f"坏{rule}", columns, flow, adjustments)
+    for number, (name, (rows, _)) in enumerate(TWICE.items(), 601):
+        for place, columns in enumerate(rows):
+            _put(exchange, number * 10 + place, name, DUE | {"case_code": code(number)} | columns, (), ())
     desk = Desk(home / "home", {"smart_city": exchange.connection})
     ended = desk.run()
     yield Loaded(desk, ended, desk.by("category", "cases"))
@@ -272,10 +282,9 @@ def _put(exchange: Exchange, number: int, name: str, columns: Row, flow: tuple[R
 
 def test_every_case_counts_as_its_events_say(loaded: Loaded) -> None:
     assert loaded.ended.code == 0, loaded.ended.err
-    found = {name: marks(loaded.groups.get(name), KEYS) for name in CASES}
-    assert {name: " ".join(sorted(told)) for name, told in found.items()} == {
-        name: " ".join(sorted(case.expected.split())) for name, case in CASES.items()
-    }
+    expected = {name: case.expected for name, case in CASES.items()} | {name: told for name, (_, told) in TWICE.items()}
+    found = {name: " ".join(sorted(marks(loaded.groups.get(name), KEYS))) for name in expected}
+    assert found == {name: " ".join(sorted(told.split())) for name, told in expected.items()}
 
 
 def test_dues(loaded: Loaded) -> None:
@@ -288,10 +297,12 @@ def test_bad_ones(loaded: Loaded) -> None:
     rows = loaded.desk.quarantine()
     found = sorted((row["source_no"] or "", row["rule"]) for row in rows)
     expected = [("" if "case_code" in columns else code(number), rule) for number, (columns, _, _, rule) in enumerate(BAD, 501)]
-    assert found == sorted(expected)
+    assert found == sorted([*expected, *[(code(601), "duplicate_number")] * 2])
     (batch,) = loaded.desk.batches()
     assert reconciled(batch), batch
-    assert (batch["platform_total"], batch["numbers"], batch["quarantined"]) == (len(CASES) + len(BAD),) * 2 + (len(BAD),), batch
+    numbers = len(CASES) + len(BAD) + len(TWICE)
+    assert (batch["platform_total"], batch["numbers"], batch["landed"]) == (numbers, numbers, numbers + 2), batch
+    assert batch["quarantined"] == len(BAD) + 2
     assert batch["status"] == "yellow"
     assert len([told for told in batch["messages"] if "drone_no" in told]) == 1, batch["messages"]
 

@@ -86,7 +86,7 @@ def load(
         files=[],
     )
     with warehouse.writer(settings) as writing:
-        ledger.load(writing, manifest, staged, {"numbers": landed, "landed": landed, "messages": []})
+        ledger.load(writing, manifest, staged, {"numbers": landed, "landed": landed, "messages": []}, settings)
         ledger.refresh(writing, settings)
     return batch_id
 

@@ -223,7 +223,7 @@ def _load(lane: Lane, manifest: Manifest) -> dict[str, Any]:
     """The batch in the warehouse: its row of the reconciliation."""
     staged = lane.settings.staging / manifest.batch_id
     with warehouse.writer(lane.settings) as held:
-        ledger.load(held, manifest, staged, json.loads((staged / "summary.json").read_text(encoding="utf-8")))
+        ledger.load(held, manifest, staged, json.loads((staged / "summary.json").read_text(encoding="utf-8")), lane.settings)
         ledger.refresh(held, lane.settings)
         return questions.reconciliation(held, manifest.batch_id)[0]
 

@@ -365,6 +365,7 @@ EVENTS: list[tuple[dict[str, Any], list[str], int]] = [
     ({"blfs": [did("60", "04 09:00"), did("70", "05 09:00")], "bjsj": "2023-10-04 09:00:00", "mydpj": 3},
      ["received 01 08:00", "closed 04 09:00", "rated 05 09:00 dissatisfied"], 0),
     ({"blfs": [did("70", "05 09:00")], "mydpj": ""}, ["received 01 08:00"], 1),
+    ({"blfs": [did("10", "01 08:00")], "mydpj": "3"}, ["received 01 08:00"], 1),  # blfs does not tell it
     ({"blfs": [did(code, "02 09:00") for code in (21, 22, 23, 30, 50, 62, 80)]},
      ["received 01 08:00", "not_accepted 02 09:00", "dispatched 02 09:00", "dispatched 02 09:00", "returned 02 09:00", "replied 02 09:00",
       "duplicate 02 09:00", "supervised 02 09:00"], 0),

@@ -306,7 +306,10 @@ def _encoding(file: Path) -> str:
                         break
                     decoder.decode(block)
                 else:
-                    decoder.decode(b"", final=True)
+                    if decoder.getstate()[0]:  # all of it is of this encoding, but for the last character
+                        raise FileRefused(
+                            f"{file.name}: the file breaks off in its middle; if it is still being written, the next run reads it"
+                        )
                     return encoding
         except UnicodeDecodeError:
             continue

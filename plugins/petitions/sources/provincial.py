@@ -57,6 +57,8 @@ class Provincial(Source):
             return
         told = list(self._flow_events(flow, rating))
         _compare(record, columns, told)
+        if rating and not any(event.event_type == "rated" for event in (*columns, *told)):
+            record.remark("mydpj tells a rating and blfs does not: blfs is taken")
         yield from (event for event in told if event.event_type != "received")
 
     # --- events -------------------------------------------------------------------------------------------------------------
