@@ -22,6 +22,7 @@ from petitions.connections import Connection, ConnectionMissing
 from petitions.landing import Landing, Manifest
 from petitions.model import BEIJING, SOURCES
 from petitions.questions import moment
+from petitions.recompute import recompute
 from petitions.settings import Settings, SettingsError
 from petitions.sources import create, source_class
 from petitions.sources.base import LaneStopped, Source, Window
@@ -135,10 +136,18 @@ def load(batch_id: str, run_id: str) -> dict[str, Any]:
 
 
 def refresh() -> dict[str, int]:
-    """Compute clocks, ledger and marts of the tickets that changed, and publish the warehouse to its readers."""
+    """Compute clocks, ledger and marts of the tickets that changed, and publish the warehouse to its readers.
+
+    Where rules, calendar or office hours changed, all of them are computed anew, and each verdict or due that is another now is logged.
+    """
     settings = Settings.from_environment()
     with warehouse.writer(settings) as held:
-        return ledger.refresh(held, settings)
+        if not ledger.stale(held, settings):
+            return ledger.refresh(held, settings)
+        done = recompute(held, settings)
+    for change in done.changes:
+        log.warning("%s %s: %s, was %s", change["ticket_id"], change["clock"], change["new_class"], change["old_class"])
+    return {"tickets": done.tickets, "recomputed": 1}
 
 
 def report(window_from: date | None, window_to: date | None, run_id: str) -> str:

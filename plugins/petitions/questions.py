@@ -165,7 +165,7 @@ def tickets(
             select * from core.posting
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} and {count.condition}
         )
-        select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, b.category, b.area, c.title, b.unit, b.received_at,
+        select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, c.category, b.area, c.title, b.unit, b.received_at,
                b.close_due_at as due_at, b.close_due_source as due_source, b.provisional, b.done_at, b.closed_at,
                b.close_class as class, b.reply_class, b.accept_class, b.replied_at, b.satisfaction, c.due_upper_at, c.restricted
         from behind b

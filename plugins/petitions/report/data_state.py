@@ -60,7 +60,7 @@ def lanes(held: Warehouse, period: Period, run: Sequence[Lane], seen: frozenset[
     ends = min(period.as_of, known) if known else period.as_of
     batches = [batch for batch in questions.reconciliation(held) if known and batch["fetched_at"] <= known]
     failures = _failures(held, known if period.asked else None) | {
-        lane.source: " ".join(lane.messages) for lane in run if lane.status == "red"
+        lane.source: " ".join(lane.causes) for lane in run if lane.status == "red"
     }
     ended_well = {lane.source for lane in run if lane.status != "red"}
     return [

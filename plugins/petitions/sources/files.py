@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import codecs
 import csv
+import fcntl
 import hashlib
+import os
 import re
 import tempfile
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
@@ -32,6 +35,7 @@ from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source
 ENDINGS = (".xlsx", ".xls", ".csv")
 # The header stands in one of the first rows; above it there may be a title.
 HEADER_DEPTH = 10
+SIDECAR = re.compile(r"(rows|sha256)\s*=\s*(\S+)", re.IGNORECASE)
 _DATE = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?!\d)")
 
 
@@ -49,6 +53,19 @@ class Drop:
     export_date: date | None
 
 
+@contextmanager
+def _working_folder(parent: Path) -> Iterator[Path]:
+    """A private folder for copies of raw files, in the landing zone: a killed run's is swept there (:meth:`Landing.sweep`)."""
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(suffix=".partial", dir=parent) as folder:
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield Path(folder)
+        finally:
+            os.close(held)
+
+
 class FileSource(Source):
     """A lane of files. Sub-classes say what a row means, and check the header."""
 
@@ -59,13 +76,13 @@ class FileSource(Source):
             return
         first, last = (at.astimezone(BEIJING).date() for at in (ask.window.start, ask.window.end))
         tally = _Tally(self)
-        with tempfile.TemporaryDirectory(prefix="petitions-") as folder:
+        with _working_folder(self.settings.landing / self.name / "working") as folder:
             for drop in self._drops():
                 if drop.export_date is None:
                     told = f"{drop.name}: expected the export date YYYYMMDD in the name, found none; rename the file"
                     yield Page(total=tally.total, errors=[told])
                 elif first <= drop.export_date <= last:
-                    yield from self._page(drop, Path(folder), ask.read_files, tally)
+                    yield from self._page(drop, folder, ask.read_files, tally)
         yield Page(total=tally.total)
 
     def records(self, landed: Path) -> Iterator[Raw]:
@@ -163,8 +180,8 @@ class FileSource(Source):
         system, _ = self._folder
         if not system.exists(drop.path + ".ok"):
             return
-        lines = system.cat_file(drop.path + ".ok").decode("utf-8-sig", "replace").split()
-        told = dict(line.partition("=")[::2] for line in lines)
+        sidecar = system.cat_file(drop.path + ".ok").decode("utf-8-sig", "replace")
+        told = {key.lower(): value for key, value in SIDECAR.findall(sidecar)}
         found = {"rows": str(rows), "sha256": digest}
         for key, value in found.items():
             if told.get(key, "").lower() != value:
