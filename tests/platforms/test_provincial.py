@@ -91,13 +91,15 @@ def test_window_ends_are_inclusive_and_look_up_answers_what_it_knows(provincial:
     ("told", "code"),
     [
         ({"sign": "0" * 64}, 40101),
-        ({"timestamp": str(int(time.time()) - 400)}, 40102),
-        ({"timestamp": str(int(time.time()) + 400)}, 40102),
+        ({"timestamp": -400}, 40102),
+        ({"timestamp": 400}, 40102),
         ({"appId": "stranger"}, 40301),
         ({"nonce": "short"}, 40001),
     ],
 )
-def test_a_question_that_is_not_signed_right_is_refused(provincial: str, demo_home: DemoHome, told: dict[str, str], code: int) -> None:
+def test_a_question_that_is_not_signed_right_is_refused(provincial: str, demo_home: DemoHome, told: dict[str, Any], code: int) -> None:
+    if "timestamp" in told:  # seconds off the clock of this moment
+        told = {"timestamp": str(int(time.time()) + told["timestamp"])}
     assert ask(provincial, envelope(demo_home, {**YEAR, "pageNo": 1, "pageSize": 2}, **told))["code"] == code
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -11,15 +10,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from petitions.connections import Connection
+from petitions.connections import Connection, parse
 from petitions.model import BEIJING
 from petitions.normalise import Normalised, normalise
 from petitions.settings import CHECKOUT, Settings
 from petitions.sources.base import Ask, LaneStopped, Raw, Window
 from petitions.sources.database import plain
 from petitions.sources.smart_city import SmartCity
+from tests.postgres import Server
 
 SCHEMA = """
 create table case_info (id integer primary key, case_code text, category_type text, big_code text, big_name text, small_code text,
@@ -310,16 +311,12 @@ def test_limits(source: SmartCity, told: Raw, limit: tuple[int | None, str | Non
     assert (ticket.limit_amount, ticket.limit_unit) == limit
 
 
-# --- the same on PostgreSQL, where a server is at hand ----------------------------------------------------------------------------
+# --- the same on PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif("PETITIONS_TEST_EXCHANGE" not in os.environ, reason="PETITIONS_TEST_EXCHANGE names no PostgreSQL connection (a URI)")
-def test_on_postgresql(tmp_path: Path) -> None:
-    import psycopg
-
-    from petitions.connections import parse
-
-    uri = os.environ["PETITIONS_TEST_EXCHANGE"]
+def test_on_postgresql(tmp_path: Path, postgres_server: Server) -> None:
+    told = postgres_server.database("exchange")
+    uri = f"host={told['host']} port={told['port']} user={told['login']} dbname={told['schema']}"
     schema = SCHEMA.replace(" update_time text", " update_time timestamptz")
     for column in ("report_time", "operate_time"):
         schema = schema.replace(f"{column} text", f"{column} timestamp")
@@ -331,7 +328,7 @@ def test_on_postgresql(tmp_path: Path) -> None:
             "timestamptz '2023-10-24 17:59:55+08' + n * interval '1 second', 0 from generate_series(1, 8) n"
         )
         connection.execute("insert into case_flow_record (id, case_id, operate_type, operate_time) values (1, 8, 'sign', '2023-10-22')")
-    source = SmartCity(parse("c", uri), Settings(home=tmp_path, config=CHECKOUT / "config"))
+    source = SmartCity(parse("c", json.dumps(told)), Settings(home=tmp_path, config=CHECKOUT / "config"))
     source.connection.extra["page_size"] = 2
     numbers, total = _numbers(source, Ask(window=WINDOW))
     assert (numbers, total) == (["C1", "C2", "C3", "C4", "C5", "C8"], 6)
