@@ -12,19 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from petitions.counted_days import Span, Stretch, duration, written
-from petitions.model import BEIJING
+from petitions.model import BEIJING, CLASSES
 from petitions.settings import Settings
 from petitions.warehouse import Warehouse
 
 CLOCK_NAMES = {"accept": "受理告知", "reply": "答复", "close": "办结"}
-CLASSES = {
-    "on_time": "按时",
-    "late": "超时",
-    "overdue": "超期未办",
-    "not_due": "处于时限内",
-    "no_deadline": "无时限",
-    "not_started": "未起算",
-}
 EVENT_NAMES = {
     "received": "登记",
     "accepted": "受理",

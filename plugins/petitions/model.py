@@ -74,6 +74,16 @@ EVENT_TYPES = (
     "rated",
 )
 
+# The classes of a clock, as an office prints them; they partition the valid tickets.
+CLASSES = {
+    "on_time": "按时",
+    "late": "超时",
+    "overdue": "超期未办",
+    "not_due": "处于时限内",
+    "no_deadline": "无时限",
+    "not_started": "未起算",
+}
+
 # Why a record goes to quarantine. A record with several faults is named by the first in this order.
 QUARANTINE_RULES = (
     "missing_field",

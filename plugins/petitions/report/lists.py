@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from petitions.model import BEIJING, SOURCE_LABELS
+from petitions.model import BEIJING, CLASSES, SOURCE_LABELS
 
 COLUMNS = {
     "ticket_id": "件编号",
@@ -25,14 +25,6 @@ COLUMNS = {
     "closed_at": "办结时间",
     "class": "时限状态",
     "satisfaction": "评价",
-}
-CLASSES = {
-    "on_time": "按时",
-    "late": "超时",
-    "overdue": "超期未办",
-    "not_due": "处于时限内",
-    "no_deadline": "无时限",
-    "not_started": "未起算",
 }
 TYPES = {"consult": "咨询", "help": "求助", "complaint": "投诉", "report": "举报", "suggestion": "建议", "praise": "表扬"}
 CHANNELS = {"letter": "来信", "visit": "来访", "online": "网上", "mobile": "手机", "phone": "电话"}
