@@ -245,7 +245,7 @@ class _Batch:
             "quarantined": len(quarantine),
             "messages": [{"level": "yellow", "text": text} for text in self._messages(quarantine, tickets + len(quarantine))],
         }
-        # How many tickets a file holds is told by its rows alone (docs/sources.md, reconciliation of a batch).
+        # How many tickets a file holds is told by its rows alone (sources.md, reconciliation of a batch).
         return summary | ({"platform_total": numbers} if self.manifest.platform_total is None else {})
 
     def _numbers(self, whole: pd.DataFrame) -> int:

@@ -1,6 +1,6 @@
 """The canonical ticket: the words every other module speaks.
 
-Names and order follow the metric page of the project (docs/metrics.md). Times are zone-aware, Beijing time, whole seconds.
+Names and order follow the specification (metrics.md §1, §2). Times are zone-aware, Beijing time, whole seconds.
 """
 
 from __future__ import annotations

@@ -555,7 +555,7 @@ _YEARS = range(1900, 3000)
 def _read_time(value: Any) -> tuple[datetime, bool]:
     """The time, and whether it was a date alone.
 
-    :raises ValueError: where the value is none of the forms of docs/sources.md.
+    :raises ValueError: where the value is none of the forms of sources.md.
     """
     if value.__class__ is str:
         # The form that nearly every record has, without the cost of a pattern.
