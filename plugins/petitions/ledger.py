@@ -120,6 +120,7 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     :returns: ``tickets`` computed, and ``recomputed`` (1 where everything was).
     """
     parameters = {"calendar_version": calendar.version(settings)}
+    pieces = _pieces(settings)
     with warehouse.transaction():
         changed = _refresh_reference(warehouse, settings)
         warehouse.run(VERSIONS, parameters)
@@ -129,7 +130,7 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
         for part in range(-(-tickets // SLICE)):
             warehouse.execute("create temp table changed_ticket as select ticket_id from sliced_ticket where part = :part", {"part": part})
             for step in (*CLOCKS, *LEDGER, END):
-                warehouse.run(step, parameters, **_pieces(settings))
+                warehouse.run(step, parameters, **pieces)
         warehouse.execute("drop table sliced_ticket")
         warehouse.execute("delete from control.touched")
     return {"tickets": tickets, "recomputed": int(changed)}
@@ -188,7 +189,7 @@ def fingerprints(settings: Settings) -> dict[str, str]:
 
 def stale(warehouse: Warehouse, settings: Settings) -> list[str]:
     """What the clocks go by and that changed since they were computed: some of ``calendar``, ``time_limits``, ``office_hours``."""
-    held = _held(warehouse)
+    held = {row["name"]: row["value"] for row in warehouse.rows("select name, value from control.fingerprint")}
     return [name for name, value in fingerprints(settings).items() if held.get(name) != value]
 
 
@@ -197,20 +198,15 @@ def _pieces(settings: Settings) -> dict[str, Any]:
     return {"office_hours": hours, "office_seconds": hours[-1]["passed_at_end"]}
 
 
-def _held(warehouse: Warehouse) -> dict[str, str]:
-    return {row["name"]: row["value"] for row in warehouse.rows("select name, value from control.fingerprint")}
-
-
 def _refresh_reference(warehouse: Warehouse, settings: Settings) -> bool:
-    now = fingerprints(settings)
-    if _held(warehouse) == now:
+    if not stale(warehouse, settings):
         return False
     warehouse.stage("stage_event_type", _table([{"event_type": name, "rank": rank} for rank, name in enumerate(EVENT_TYPES)]))
     warehouse.stage("stage_calendar", calendar.rows(settings))
     warehouse.stage("stage_rule", _rule_table(settings))
     warehouse.run("core/010_reference.sql")
     warehouse.execute("delete from control.fingerprint")
-    warehouse.insert("control.fingerprint", list(now.items()))
+    warehouse.insert("control.fingerprint", list(fingerprints(settings).items()))
     return True
 
 
