@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,33 @@ def test_the_command_is_installed_as_declared() -> None:
 
 def services() -> dict[str, Any]:
     return dict(yaml.safe_load(COMPOSE)["services"])
+
+
+def compose(*words: str, env: Path) -> subprocess.CompletedProcess[str]:
+    """Docker's own reader of compose files; it asks no engine."""
+    command = [str(Path(sys.executable).parent / "docker-compose"), "--env-file", str(env), *words]
+    return subprocess.run(command, cwd=CHECKOUT, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("profile", "worker"), [("office", "worker"), ("demo", "demo-worker")])
+def test_docker_reads_the_compose_file(profile: str, worker: str, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text(compose_env().complete(""), encoding="utf-8")
+    read = compose("--profile", profile, "config", "--format", "json", env=tmp_path / "env")
+    assert (read.returncode, read.stderr) == (0, "")
+    found = json.loads(read.stdout)["services"]
+    lasting = {"postgres", "redis", "api-server", "scheduler", "dag-processor", "triggerer", "reports", worker}
+    assert set(found) == lasting | {"init"}
+    for name, service in found.items():
+        needed = service.get("depends_on", {})
+        assert set(needed) <= set(found), f"{name} waits for a service that is not there"
+        assert all(need["condition"] != "service_started" for need in needed.values()), f"{name} waits for less than health"
+
+
+def test_docker_refuses_to_start_without_passwords(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("COMPOSE_PROFILES=office\n", encoding="utf-8")
+    read = compose("config", env=tmp_path / "env")
+    assert read.returncode
+    assert "run make env first" in read.stderr
 
 
 def test_compose_pins_every_image_and_checks_every_service() -> None:
