@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["issue"]
 
+# What a report's folder holds beside report.json and the lists, and who writes it.
+WRITERS: dict[str, shelf.Writer] = {"index.html": page.write}
+
 
 def issue(
     settings: Settings,
@@ -44,4 +47,4 @@ def issue(
     told = questions.moment(as_of if as_of is not None else last)
     with warehouse.reader(settings) as held:
         document, lists = content.gather(held, settings, first, last, told, as_known, lanes)
-    return shelf.keep(out or settings.reports, shelf.folder_name(first, last, told), document, lists, page.render)
+    return shelf.keep(out or settings.reports, shelf.folder_name(first, last, told), document, lists, WRITERS)

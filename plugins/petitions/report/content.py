@@ -1,6 +1,36 @@
-"""What a report says: every figure asked of the ledger, the paragraphs, tables and trend that refer to them, and the lists behind them.
+"""What a report says. The result of :func:`gather` is ``report.json``; page, spreadsheet and document are printed from it alone.
 
-The result is ``report.json``. Tables and paragraphs hold ids of figures, never numbers of their own.
+The document, all keys always there:
+
+- ``title``, ``edition`` (``full``, or ``forwarded`` 外发: small cells hidden, no lists of tickets), ``period`` (Chinese, for the heading),
+  ``from``, ``to``, ``as_of``, ``as_of_told`` (Chinese), ``as_known``, ``as_known_asked``, ``appeal_channels``;
+- ``notices``: what is to be read before anything else, ``[{"text", "warning"}]``;
+- ``sections``: in the order of print, each ``{"id", "title", "blocks"}``; the title bears its number (一、…);
+- ``figures``: every number of the report, once. ``id``, ``metric``, ``printed``, ``population``, ``filters``, ``as_of``, ``as_known``;
+  ``value``: an integer, days as a decimal, a rate as ``{"numerator", "denominator", "percent"}``, null where not known or hidden;
+  ``text``: how it prints wherever it stands (``197``, ``99.39 %``, ``—`` not known, ``<3`` hidden);
+  ``tickets``: the file that lists them, or null; ``where``: the columns and values that pick them out of that file, ``{}`` for all of it;
+- ``dictionary``: what each printed metric means, ``[{"metric", "printed", "meaning"}]``;
+- ``lanes``: the state of each platform's data, for programs; the sections print it;
+- ``issue``: ``number``, ``follows`` (folder of the issue before, or null), ``issued_at``, ``says``; added when the report is kept.
+
+A block is a dict with a ``kind``. Whoever prints a report walks sections and blocks in order and prints each by its kind, so that a new
+section appears everywhere by itself. Where a figure can stand, a block names its id and holds no number of its own.
+
+- ``paragraph``: ``id``; ``pieces``, texts and ``{"figure": id}`` in order; ``text``, the same in one string. Official wording.
+- ``note``: ``text``; ``warning``, whether it must not be missed. Small print below what it explains.
+- ``headlines``: ``id``; ``items``, each ``{"figure": id}`` and, where known,
+  ``"compared": [{"label": "同比", "then": id, "change": id}, …]``.
+- ``table``: ``id``, ``title``; ``columns``, each ``{"label", "kind": "text" | "number" | "time"}``, with ``metric`` where all are of one;
+  ``rows``, each ``{"cells", "total"}``. The first column names the row; ``total`` marks the line that sums up. A cell is a text, or a dict
+  with one of ``text``, ``figure`` (an id), ``time`` (ISO, or null), and perhaps ``mark``, a word for its look: ``small`` (too few
+  tickets to judge by), or the state of a lane (``green``, ``yellow``, ``partial``, ``stale``, ``red``, ``absent``).
+- ``chart``: ``id``, ``title``; ``form``, ``column`` (upright) or ``bar`` (lying); ``unit`` of the axis (件, %, 天); ``categories``;
+  ``series``, each ``{"name", "form": "column" | "bar" | "line", "figures": [id, …]}`` with one figure per category, and ``stack``,
+  a name, where series stand on each other; ``marks``, one mark or null per category, where there are any; ``table``, the id of the
+  table with the same numbers.
+- ``list``: ``id``, ``title``; ``columns``, keys of :data:`petitions.report.lists.COLUMNS`; ``file``, all of it as CSV; ``total``;
+  ``shown``, so many rows at most on a page (a spreadsheet has all); ``folded``. Its rows: ``lists[id].rows()``, values by ``lists.cell``.
 """
 
 from __future__ import annotations
@@ -12,9 +42,11 @@ from typing import TYPE_CHECKING, Any
 from petitions import metrics, questions
 from petitions.model import BEIJING, SOURCE_LABELS, sources_of
 from petitions.questions import Scope
-from petitions.report import data_state, wording
+from petitions.report import blocks, data_state, wording
+from petitions.report.blocks import Block
 from petitions.report.data_state import Period
 from petitions.report.figures import Figures, dictionary, figure_id, printed
+from petitions.report.lists import TicketList
 from petitions.settings import Settings
 from petitions.warehouse import Warehouse
 
@@ -22,8 +54,8 @@ if TYPE_CHECKING:
     from petitions.nightly import Lane
 
 Document = dict[str, Any]
-# Rows of tickets by name of the list.
-Lists = dict[str, list[dict[str, Any]]]
+# The lists of tickets by name.
+Lists = Mapping[str, TicketList]
 
 TITLE = "群众诉求办理情况统计报告"
 HEADLINES = {
@@ -50,6 +82,9 @@ LISTED = {
     "cases": ("received", "closed", "open", "overdue", "not_due", "not_started", "closed_on_time", "closed_late", "due", "suspended"),
     "visits": ("visits", "visits_received"),
 }
+# The page shows so many rows of a list; all of it stands in its file.
+ROWS_ON_PAGE = 100
+LIST_COLUMNS = ("ticket_id", "title", "unit", "received_at", "due_at", "class")
 FLOW = ("opening", "received", "reopened", "restored", "closed", "excluded", "closing")
 # Up to so many days a trend goes by day, up to so many months by month, beyond by year.
 _BY_DAY = 45
@@ -72,12 +107,18 @@ def gather(
     asked.groups("appeals", "source", wording.APPEAL_SOURCES)
     asked.groups("cases", "channel")
     lists = asked.lists()
-    trend = asked.trend()
-    waiting = data_state.quarantine(held, asked.scope("appeals").as_known)
-    for row in waiting:
-        row["figure"] = asked.figures.add("records", "quarantined", row.pop("count"), source=row["source"], rule=row["rule"])
+    sections = _numbered(
+        asked.overview(),
+        asked.trend(),
+        asked.indicators(),
+        asked.cases(),
+        asked.visits(),
+        asked.data_state(),
+        asked.ticket_lists(lists),
+    )
     document = {
         "title": TITLE,
+        "edition": "full",
         "from": first.isoformat(),
         "to": last.isoformat(),
         "period": wording.period(first, last),
@@ -85,19 +126,40 @@ def gather(
         "as_of_told": wording.moment(as_of),
         "as_known": _iso(asked.scope("appeals").as_known),
         "as_known_asked": _iso(as_known),
-        "appeal_channels": list(settings.options.population.appeal_channels),
-        "headlines": {population: [figure_id(population, key, {}) for key in keys] for population, keys in HEADLINES.items()},
-        "paragraphs": asked.paragraphs(),
-        "tables": [asked.platforms(), asked.channels(), asked.indicators()],
-        "trend": trend,
+        "appeal_channels": list(asked.appeal_channels),
+        "notices": asked.notices(),
+        "sections": sections,
         "lanes": list(asked.lanes.values()),
-        "quarantine": waiting,
-        "provisional": [figure_id(population, "provisional", {}) for population in ("appeals", "cases")],
     }
-    used = {asked.figures.book[key]["metric"] for key in _printed_ids(document)}
+    used = {asked.figures.book[key]["metric"] for key in figures_of(sections)}
     for one in asked.figures.book.values():
         one |= {"as_of": one.get("as_of", document["as_of"]), "as_known": document["as_known"]}
-    return document | {"dictionary": dictionary(used), "figures": list(asked.figures.book.values())}, lists
+    document |= {"dictionary": dictionary(used), "figures": list(asked.figures.book.values())}
+    return document, lists
+
+
+def figures_of(sections: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The ids of the figures that stand in the sections, in the order of print."""
+    for block in (block for section in sections for block in section["blocks"]):
+        match block["kind"]:
+            case "paragraph":
+                yield from (piece["figure"] for piece in block["pieces"] if not isinstance(piece, str))
+            case "headlines":
+                for item in block["items"]:
+                    yield item["figure"]
+                    for compared in item.get("compared", ()):
+                        yield from (compared["then"], compared["change"])
+            case "table":
+                cells = (cell for row in block["rows"] for cell in row["cells"])
+                yield from (cell["figure"] for cell in cells if isinstance(cell, dict) and "figure" in cell)
+
+
+def _numbered(*sections: dict[str, Any] | None) -> list[dict[str, Any]]:
+    there = [section for section in sections if section is not None]
+    return [section | {"title": f"{_NUMERALS[place]}、{section['title']}"} for place, section in enumerate(there)]
+
+
+_NUMERALS = ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二", "十三", "十四", "十五", "十六")
 
 
 class _Asked:
@@ -157,65 +219,180 @@ class _Asked:
                 found = answer[key] if answer else _nothing(total[key])
                 self.figures.add(population, key, None if absent else found, window=None, **{grouping: value})
 
-    def paragraphs(self) -> list[dict[str, Any]]:
-        appeals = wording.appeals(self.figures, self.first, self.last, self.as_of, self.lanes)
-        cases = wording.cases(self.figures, self.first, self.last, self.as_of, self.lanes)
-        visits = wording.visits(self.figures, self.lanes)
-        return [
-            {"population": population, "pieces": pieces, "text": wording.text(pieces, self.figures)}
-            for population, pieces in (("appeals", appeals), ("visits", visits), ("cases", cases))
+    def notices(self) -> list[dict[str, Any]]:
+        """What a reader must know before any figure."""
+        told = [
+            f"{lane['label']}：{lane['printed']}" + (f"（{lane['reservation']}）" if lane["reservation"] else "")
+            for lane in self.lanes.values()
+            if lane["state"] in data_state.IN_DOUBT
         ]
+        return [{"text": f"数据不完整，请谨慎引用。{'；'.join(told)}。", "warning": True}] if told else []
 
-    def platforms(self) -> dict[str, Any]:
-        labels = [(SOURCE_LABELS[source], source) for source in wording.APPEAL_SOURCES]
-        table = self._table("platforms", "各平台办理情况", "appeals", "source", labels, BY_PLATFORM)
-        absent = [label for label, source in labels if self.lanes[source]["state"] == "absent"]
-        table["rows"][-1]["label"] = f"合计（不含{'、'.join(absent)}）" if absent else "合计"
-        return table
+    def overview(self) -> dict[str, Any]:
+        appeals = wording.appeals(self.figures, self.first, self.last, self.as_of, self.lanes)
+        return blocks.section(
+            "overview",
+            "群众诉求总体情况",
+            self._paragraph("appeals", [*appeals, *wording.visits(self.figures, self.lanes)]),
+            self._headlines("appeals"),
+            blocks.note(
+                "各项数字按登记时间统计。诉求件包括省一体化信访平台、网络问政、12345热线的全部件，"
+                f"以及智慧城管平台中来源为“{'、'.join(self.appeal_channels)}”的案件。"
+            ),
+            self._platforms(),
+            blocks.note(
+                "“—”表示无从计算（分母为0）或数据未取得，不等于0或100 %。仍在办理时限内的件不计入按时办结率的分母；"
+                "智慧城管平台不提供答复信息，不计回复率。"
+            ),
+        )
 
-    def channels(self) -> dict[str, Any]:
-        labels = [(channel or "未注明来源", channel) for channel in self.figures.groups("cases", "received", "channel")]
-        return self._table("channels", "智慧城管平台案件来源", "cases", "channel", labels, BY_CHANNEL)
+    def trend(self) -> dict[str, Any]:
+        """Received, closed and open per day, month or year, as far as the data goes."""
+        title = "受理、办结与未办结趋势"
+        rows = self._trend_figures() if self.loaded("appeals") else []
+        if not rows:
+            return blocks.section("trend", title, blocks.note("统计时段内没有可供绘制的数据。"))
+        told = {
+            "受理量": ("received", "column"),
+            "办结（当期）": ("flow_closed", "column"),
+            "期末未办结": ("flow_closing", "line"),
+        }
+        labels = [label for label, _ in rows]
+        series = [blocks.series(name, form, [ids[metric] for _, ids in rows]) for name, (metric, form) in told.items()]
+        in_doubt = any(self.lanes[source]["state"] in data_state.IN_DOUBT for source in wording.APPEAL_SOURCES)
+        return blocks.section(
+            "trend",
+            title,
+            blocks.chart("trend_chart", f"{title}图", "column", "件", labels, series, table="trend"),
+            blocks.table(
+                "trend",
+                title,
+                [blocks.column("时段"), *(blocks.metric_column(metric) for metric in rows[0][1])],
+                [blocks.row([label, *map(blocks.figure, ids.values())]) for label, ids in rows],
+            ),
+            blocks.note("部分平台数据不完整（见篇首提示），图中相应时段的数字可能偏低。", warning=True) if in_doubt else None,
+            blocks.note(
+                "受理量为本期登记且截至统计时有效的件；期初、期末未办结与办结（当期）按件的进出计算，含统计时段之前登记的件，"
+                "故与上文按登记时间统计的数字口径不同。期初未办结＋登记＋重办＋恢复－办结－退出＝期末未办结。"
+            ),
+        )
 
     def indicators(self) -> dict[str, Any]:
         """One row per metric: its figure, and numerator and denominator where it is a rate."""
         rates = {rate.key: rate for rate in metrics.RATES}
         meanings = {term["metric"]: term["meaning"] for term in dictionary(set(INDICATORS))}
-        rows: list[dict[str, Any]] = []
+        rows = []
         for key in INDICATORS:
             if key in _ONLY_WHERE_IT_DIFFERS and not self.figures.differ("appeals", key, _ONLY_WHERE_IT_DIFFERS[key]):
                 continue
-            made_of = (rates[key].numerator, rates[key].denominator) if key in rates else ()
-            rows.append(
-                {
-                    "label": printed(key),
-                    "figures": [figure_id("appeals", one, {}) for one in (key, *made_of)],
-                    "parts": [*map(printed, made_of)],
-                    "meaning": meanings[key],
-                }
-            )
-        return {"id": "indicators", "title": "主要指标", "population": "appeals", "columns": [], "rows": rows}
+            made_of = [rates[key].numerator, rates[key].denominator] if key in rates else []
+            counts: list[blocks.Cell] = [blocks.figure(figure_id("appeals", one, {})) for one in made_of] or ["", ""]
+            told = " ÷ ".join(map(printed, made_of)) or meanings[key]
+            rows.append(blocks.row([printed(key), blocks.figure(figure_id("appeals", key, {})), *counts, told]))
+        columns = [
+            blocks.column("指标"),
+            blocks.column("数值", "number"),
+            blocks.column("分子", "number"),
+            blocks.column("分母", "number"),
+            blocks.column("构成"),
+        ]
+        return blocks.section("indicators", "主要指标", blocks.table("indicators", "诉求件主要指标", columns, rows))
 
-    def trend(self) -> dict[str, Any]:
-        """Received, closed and open per day, month or year, as far as the data goes."""
-        buckets = list(_buckets(self.first, min(self.last, self.as_of.date(), self._known_until())))
-        table: dict[str, Any] = {"title": "受理、办结与未办结趋势", "by": _step(self.first, self.last), "columns": [], "rows": []}
-        if not self.loaded("appeals"):
-            return table
-        table["columns"] = [{"metric": key, "printed": printed(key)} for key in ("received", *(f"flow_{name}" for name in FLOW))]
-        for label, begins, ends in buckets:
+    def cases(self) -> dict[str, Any]:
+        labels = [(channel or "未注明来源", channel) for channel in self.figures.groups("cases", "received", "channel")]
+        return blocks.section(
+            "cases",
+            "智慧城管平台案件",
+            self._paragraph("cases", wording.cases(self.figures, self.first, self.last, self.as_of, self.lanes)),
+            self._headlines("cases"),
+            self._table("channels", "智慧城管平台案件来源", "案件来源", "cases", "channel", labels, BY_CHANNEL) if labels else None,
+            blocks.note("智慧城管案件与群众诉求件是两个统计口径，互有重叠，不得相加。"),
+        )
+
+    def visits(self) -> dict[str, Any]:
+        return blocks.section("visits", "群众来访", self._headlines("visits"))
+
+    def data_state(self) -> dict[str, Any]:
+        waiting = data_state.quarantine(self.held, self.scope("appeals").as_known)
+        held = [
+            blocks.row(
+                [
+                    row["label"],
+                    row["printed"],
+                    blocks.figure(self.figures.add("records", "quarantined", row["count"], source=row["source"], rule=row["rule"])),
+                ]
+            )
+            for row in waiting
+        ]
+        columns = [blocks.column("平台"), blocks.column("原因"), blocks.column("记录数", "number")]
+        provisional = [blocks.figure(figure_id(population, "provisional", {})) for population in ("appeals", "cases")]
+        return blocks.section(
+            "data",
+            "数据状况",
+            self._lane_table(),
+            blocks.note("对账：接收记录＝新增或更新＋无变化＋隔离，且平台报数全部取到。"),
+            *(blocks.note(f"{lane['label']}：{message}") for lane in self.lanes.values() for message in lane["messages"]),
+            blocks.table("quarantine", "待处理的隔离记录", columns, held) if held else None,
+            blocks.note("隔离记录未通过检查，不计入任何数字；修正后可重新载入。" if held else "没有待处理的隔离记录。"),
+            blocks.table(
+                "provisional",
+                "暂定时限的未办结件",
+                [blocks.column("统计口径"), blocks.metric_column("provisional")],
+                [blocks.row([label, cell]) for label, cell in zip(("诉求件", "智慧城管案件"), provisional, strict=True)],
+            ),
+        )
+
+    def ticket_lists(self, lists: Lists) -> dict[str, Any] | None:
+        told = [(name, title) for name, title in (("appeals_overdue", "超期未办件"), ("appeals_open", "未办结件")) if name in lists]
+        if not told:
+            return None
+        return blocks.section(
+            "lists", "件清单", *(blocks.tickets(name, title, LIST_COLUMNS, lists[name].total, ROWS_ON_PAGE) for name, title in told)
+        )
+
+    def _paragraph(self, name: str, pieces: list[wording.Piece]) -> Block:
+        return blocks.paragraph(name, pieces, wording.text(pieces, self.figures))
+
+    def _headlines(self, population: str) -> Block:
+        return blocks.headlines(population, [figure_id(population, key, {}) for key in HEADLINES[population]])
+
+    def _platforms(self) -> Block:
+        labels = [(SOURCE_LABELS[source], source) for source in wording.APPEAL_SOURCES]
+        table = self._table("platforms", "各平台办理情况", "平台", "appeals", "source", labels, BY_PLATFORM)
+        absent = [label for label, source in labels if self.lanes[source]["state"] == "absent"]
+        table["rows"][-1]["cells"][0] = f"合计（不含{'、'.join(absent)}）" if absent else "合计"
+        return table
+
+    def _lane_table(self) -> Block:
+        counted = ("batches", "landed", "new_versions", "unchanged", "quarantined")
+        labels = ("状态", "数据覆盖至", "最近正常取数时间", "批次", "接收记录", "新增或更新", "无变化", "隔离", "对账")
+        kinds = ("text", "time", "time", *("number" for _ in counted), "text")
+        rows = []
+        for lane in self.lanes.values():
+            told = [str(lane[name]) for name in counted] if lane["batches"] else ["—" for _ in counted]
+            balance = (f"{lane['unbalanced']}批不平" if lane["unbalanced"] else "相符") if lane["batches"] else "—"
+            when = [blocks.time(lane["covered_until"]), blocks.time(lane["last_good_batch"])]
+            rows.append(blocks.row([lane["label"], blocks.words(lane["printed"], lane["state"]), *when, *told, balance]))
+        columns = [blocks.column("平台"), *map(blocks.column, labels, kinds)]
+        return blocks.table("lanes", "取数与对账", columns, rows)
+
+    def _trend_figures(self) -> list[tuple[str, dict[str, str]]]:
+        """Label of each step, and its figures by metric."""
+        rows = []
+        for label, begins, ends in _buckets(self.first, min(self.last, self.as_of.date(), self._known_until())):
             scope = self.scope("appeals", begins, ends)
             window = {"from": begins.isoformat(), "to": ends.isoformat()}
             _, total = self.ask(scope)
             _, flow = questions.flow(self.held, scope, self.appeal_channels)
-            ids = [self.figures.add("appeals", "received", total["received"], window=window, period=label)]
-            ids += [self.figures.add("appeals", f"flow_{name}", flow[name], window=window, period=label) for name in FLOW]
-            table["rows"].append({"label": label, "figures": ids})
-        return table
+            ids = {"received": self.figures.add("appeals", "received", total["received"], window=window, period=label)}
+            for name in FLOW:
+                ids[f"flow_{name}"] = self.figures.add("appeals", f"flow_{name}", flow[name], window=window, period=label)
+            rows.append((label, ids))
+        return rows
 
     def lists(self) -> Lists:
         """The tickets behind the counts; a figure names its list. Also counts the provisional dues of the open ones."""
-        lists: Lists = {}
+        lists: dict[str, TicketList] = {}
         for population, keys in LISTED.items():
             for key in keys:
                 count = self.figures.value(population, key)
@@ -227,21 +404,27 @@ class _Asked:
                         population, "provisional", sum(bool(row["provisional"]) for row in rows) if count is not None else None
                     )
                 if count:
-                    lists[f"{population}_{key}"] = rows
+                    lists[f"{population}_{key}"] = TicketList(rows)
                     self.figures.book[figure_id(population, key, {})]["tickets"] = f"tickets/{population}_{key}.csv"
         return lists
 
     def _table(
-        self, name: str, title: str, population: str, grouping: str, groups: Sequence[tuple[str, str | None]], keys: Sequence[str]
-    ) -> dict[str, Any]:
+        self,
+        name: str,
+        title: str,
+        head: str,
+        population: str,
+        grouping: str,
+        groups: Sequence[tuple[str, str | None]],
+        keys: Sequence[str],
+    ) -> Block:
         filters: list[dict[str, str | None]] = [*({grouping: value} for _, value in groups), {}]
         keys = [key for key in keys if self._worth_a_column(population, key, filters)]
         rows = [
-            {"label": label, "figures": [figure_id(population, key, one) for key in keys]}
+            blocks.row([label, *(blocks.figure(figure_id(population, key, one)) for key in keys)], total=not one)
             for label, one in zip([*(label for label, _ in groups), "合计"], filters, strict=True)
         ]
-        columns = [{"metric": key, "printed": printed(key)} for key in keys]
-        return {"id": name, "title": title, "population": population, "columns": columns, "rows": rows}
+        return blocks.table(name, title, [blocks.column(head), *map(blocks.metric_column, keys)], rows)
 
     def _worth_a_column(self, population: str, key: str, filters: Sequence[Mapping[str, str | None]]) -> bool:
         if key not in _ONLY_WHERE_IT_DIFFERS:
@@ -253,19 +436,6 @@ class _Asked:
     def _known_until(self) -> date:
         known = self.scope("appeals").as_known
         return known.astimezone(BEIJING).date() if known else date.min
-
-
-def _printed_ids(document: Document) -> Iterator[str]:
-    """The figures that paragraphs, headlines, tables and lists of the document refer to."""
-    for keys in document["headlines"].values():
-        yield from keys
-    for paragraph in document["paragraphs"]:
-        yield from (piece["figure"] for piece in paragraph["pieces"] if not isinstance(piece, str))
-    for table in (*document["tables"], document["trend"]):
-        for row in table["rows"]:
-            yield from row["figures"]
-    yield from (row["figure"] for row in document["quarantine"])
-    yield from document["provisional"]
 
 
 def _step(first: date, last: date) -> str:

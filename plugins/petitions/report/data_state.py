@@ -34,6 +34,8 @@ RULES = {
     "unreadable_limit": "时限无法识别",
     "duplicate_number": "编号重复",
 }
+# States that put the figures themselves in doubt.
+IN_DOUBT = ("absent", "red", "stale", "partial")
 # Lanes are fetched minutes or hours apart on one night; a gap shorter than this is no gap.
 _NIGHT = timedelta(hours=12)
 

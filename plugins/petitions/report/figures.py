@@ -53,6 +53,7 @@ class Figures:
             "value": value,
             "text": as_text(value),
             "tickets": None,
+            "where": {},
         }
         return key
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +35,21 @@ _WORDS = {"class": CLASSES, "ticket_type": TYPES, "channel": CHANNELS, "satisfac
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+@dataclass(frozen=True)
+class TicketList:
+    """The tickets behind a figure, in order; ``rows()`` gives them one after the other, :func:`cell` reads a value of one."""
+
+    held: Sequence[Mapping[str, Any]]
+
+    @property
+    def total(self) -> int:
+        return len(self.held)
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        return iter(self.held)
+
+
+def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
     """The rows with Chinese headers, behind a byte order mark so that spreadsheet programs read them as UTF-8."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,32 +19,15 @@ from petitions.report.content import Document, Lists
 from petitions.report.lists import COLUMNS, cell
 from petitions.settings import SettingsError
 
-# Longer lists stand in the folder tickets/ only, so that the page stays small.
-ROWS_ON_PAGE = 100
 _ECHARTS = re.compile(r"/echarts@[\d.]+/dist/echarts\.min\.js$")
-_LIST_COLUMNS = ("ticket_id", "title", "unit", "received_at", "due_at", "class")
 
 
-def render(document: Document, lists: Lists) -> str:
-    """The report page. Numbers are those of ``document["figures"]``; ``lists`` are printed up to a hundred rows each."""
+def write(document: Document, lists: Lists, path: Path) -> None:
+    """Write the report page. Numbers are those of ``document["figures"]``."""
     figures = {figure["id"]: figure for figure in document["figures"]}
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            report=document,
-            figures=figures,
-            tables={table["id"]: table for table in document["tables"]},
-            paragraphs={paragraph["population"]: paragraph["pieces"] for paragraph in document["paragraphs"]},
-            chart=_chart(document, figures),
-            lists=[
-                _list(name, title, lists)
-                for name, title in (("appeals_overdue", "超期未办件"), ("appeals_open", "未办结件"))
-                if name in lists
-            ],
-            echarts=Markup(echarts()),
-        )
-    )
+    page = _environment().get_template("report.html").stream(report=document, figures=figures, lists=lists, echarts=Markup(echarts()))
+    page.enable_buffering(200)
+    page.dump(str(path), encoding="utf-8")
 
 
 def render_index(rows: Sequence[dict[str, Any]]) -> str:
@@ -70,25 +55,22 @@ def echarts() -> str:
     return text
 
 
-def _chart(document: Document, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Labels and series of the trend, by metric."""
-    trend = document["trend"]
-    values = {
-        column["metric"]: [figures[row["figures"][place]]["value"] for row in trend["rows"]]
-        for place, column in enumerate(trend["columns"])
-    }
-    return {"labels": [row["label"] for row in trend["rows"]], "series": values}
+def _drawn(chart: dict[str, Any], figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A chart with the values of its figures, for the script of the page."""
+    series = [{**one, "values": [_plain(figures[key]["value"]) for key in one["figures"]]} for one in chart["series"]]
+    return {"form": chart["form"], "unit": chart["unit"], "categories": chart["categories"], "series": series}
 
 
-def _list(name: str, title: str, lists: Lists) -> dict[str, Any]:
-    rows = lists[name]
-    return {
-        "title": title,
-        "file": f"tickets/{name}.csv",
-        "total": len(rows),
-        "columns": [COLUMNS[column] for column in _LIST_COLUMNS],
-        "rows": [[cell(row, column) for column in _LIST_COLUMNS] for row in rows[:ROWS_ON_PAGE]],
-    }
+def _plain(value: Any) -> Any:
+    """A rate is drawn as its percent."""
+    if isinstance(value, dict):
+        return None if value["percent"] is None else float(value["percent"])
+    return value
+
+
+def _shown(block: dict[str, Any], lists: Lists) -> list[list[str]]:
+    """The first rows of a list."""
+    return [[cell(row, column) for column in block["columns"]] for row in islice(lists[block["id"]].rows(), block["shown"])]
 
 
 @cache
@@ -96,7 +78,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("petitions.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["minute"] = _minute
+    environment.filters |= {"minute": _minute, "drawn": _drawn, "shown": _shown, "column": COLUMNS.__getitem__}
     return environment
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from filelock import FileLock
 from petitions.model import BEIJING
 from petitions.report import page
 from petitions.report.content import Document, Lists
+from petitions.report.data_state import IN_DOUBT
 from petitions.report.lists import as_csv
 
+# Writes one file of a report: from the document and the lists to a path.
+Writer = Callable[[Document, Lists, Path], None]
+
 _FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}_asof_[\dT-]+(_\d+)?")
-# States of a lane that put the figures themselves in doubt; a remark about a lane does not make a new issue.
-_IN_DOUBT = ("absent", "red", "stale", "partial")
 
 
 def folder_name(first: date, last: date, as_of: datetime) -> str:
@@ -32,10 +34,13 @@ def folder_name(first: date, last: date, as_of: datetime) -> str:
     return f"{first}_{last}_asof_{at:%Y-%m-%d}" + ("" if at.time() == time(23, 59, 59) else f"T{at:%H%M%S}")
 
 
-def keep(shelf: Path, name: str, document: Document, lists: Lists, render: Callable[[Document, Lists], str]) -> Path:
-    """Put a report on the shelf as the next issue of ``name``; the folder of the last issue where that says the same."""
+def keep(shelf: Path, name: str, document: Document, lists: Lists, writers: Mapping[str, Writer]) -> Path:
+    """Put a report on the shelf as the next issue of ``name``; the folder of the last issue where that says the same.
+
+    :param writers: by name of the file that each writes beside ``report.json``.
+    """
     shelf.mkdir(parents=True, exist_ok=True)
-    tickets = {f"{key}.csv": as_csv(rows) for key, rows in lists.items()}
+    tickets = {f"{key}.csv": as_csv(one.rows()) for key, one in lists.items()}
     says = _fingerprint(document, tickets)
     with FileLock(shelf / ".lock"):
         number, last = _last_issue(shelf, name)
@@ -49,7 +54,7 @@ def keep(shelf: Path, name: str, document: Document, lists: Lists, render: Calla
             "issued_at": datetime.now(BEIJING).replace(microsecond=0).isoformat(),
             "says": says,
         }
-        _write(folder, document | {"issue": issue}, tickets, lists, render)
+        _write(folder, document | {"issue": issue}, tickets, lists, writers)
         write_index(shelf)
     return folder
 
@@ -65,16 +70,18 @@ def write_index(shelf: Path) -> None:
     aside.replace(shelf / "index.html")
 
 
-def _write(folder: Path, document: Document, tickets: dict[str, str], lists: Lists, render: Callable[[Document, Lists], str]) -> None:
+def _write(folder: Path, document: Document, tickets: dict[str, str], lists: Lists, writers: Mapping[str, Writer]) -> None:
     aside = folder.with_name(f".{folder.name}.tmp")
     # What a killed run left: the shelf is locked, nobody else writes here.
     shutil.rmtree(aside, ignore_errors=True)
     (aside / "tickets").mkdir(parents=True)
     (aside / "report.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-    # The page prints from the document as a reader of report.json gets it.
-    (aside / "index.html").write_text(render(_read(aside), lists), encoding="utf-8")
     for name, text in tickets.items():
         (aside / "tickets" / name).write_text(text, encoding="utf-8", newline="")
+    # All print from the document as a reader of report.json gets it.
+    told = _read(aside)
+    for name, write in writers.items():
+        write(told, lists, aside / name)
     aside.rename(folder)
 
 
@@ -86,12 +93,15 @@ def _last_issue(shelf: Path, name: str) -> tuple[int, Path | None]:
 
 
 def _fingerprint(document: Document, tickets: dict[str, str]) -> str:
-    """What a report says, without when it was said: figures, sentences, lists, and lanes whose data is in doubt."""
+    """What a report says, without when it was said: figures, sentences, lists, and lanes whose data is in doubt.
+
+    A remark about a lane does not make a new issue.
+    """
     said = {
         "as_known_asked": document["as_known_asked"],
         "figures": {figure["id"]: figure["text"] for figure in document["figures"]},
-        "paragraphs": [paragraph["text"] for paragraph in document["paragraphs"]],
-        "lanes": {lane["source"]: lane["state"] for lane in document["lanes"] if lane["state"] in _IN_DOUBT},
+        "paragraphs": [block["text"] for section in document["sections"] for block in section["blocks"] if block["kind"] == "paragraph"],
+        "lanes": {lane["source"]: lane["state"] for lane in document["lanes"] if lane["state"] in IN_DOUBT},
         "lists": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tickets.items()},
     }
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
