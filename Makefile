@@ -52,7 +52,7 @@ format: $(READY) ## let ruff put the layout right
 
 setup: $(READY) ## virtual environment with the locked requirements
 
-up: $(READY) ## Airflow with its web page and scheduler on http://localhost:8080, and the reports on http://localhost:8081
+up: $(READY) ## Airflow with its web page and scheduler on http://localhost:8080, the reports in its menu
 	@$(BIN)/python scripts/airflow_home.py
 	@$(BIN)/python -m platforms exec --home "$(PETITIONS_HOME)" -- $(BIN)/python scripts/up.py
 

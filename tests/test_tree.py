@@ -67,7 +67,7 @@ def test_docker_reads_the_compose_file(profile: str, worker: str, tmp_path: Path
     read = compose("--profile", profile, "config", "--format", "json", env=tmp_path / "env")
     assert (read.returncode, read.stderr) == (0, "")
     found = json.loads(read.stdout)["services"]
-    lasting = {"postgres", "redis", "api-server", "scheduler", "dag-processor", "triggerer", "reports", worker}
+    lasting = {"postgres", "redis", "api-server", "scheduler", "dag-processor", "triggerer", worker}
     assert set(found) == lasting | {"init"}
     for name, service in found.items():
         needed = service.get("depends_on", {})

@@ -169,11 +169,12 @@ def test_airflow_loads_the_plugin_and_leaves_the_library_alone() -> None:
         "import calendar, json; from airflow.plugins_manager import _get_plugins\n"
         "plugins, errors = _get_plugins()\n"
         "views = [v['href'] for p in plugins if p.name == 'petitions' for v in p.external_views]\n"
-        "import sys; print(json.dumps([errors, views, hasattr(sys.modules['calendar'], 'monthrange'), 'normalise' in sys.modules]))\n"
+        "import sys; ours = [name in sys.modules for name in ('normalise', 'petitions_web', 'airflow.api_fastapi.core_api.security')]\n"
+        "print(json.dumps([errors, views, hasattr(sys.modules['calendar'], 'monthrange'), ours]))\n"
     )
-    environment = _environment() | {"AIRFLOW__PETITIONS__REPORTS_URL": "http://localhost:8081/"}
+    environment = _environment() | {"AIRFLOW__API__BASE_URL": "https://county.example/airflow/"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout.splitlines()[-1]) == [{}, ["http://localhost:8081/"], True, False]
+    assert json.loads(done.stdout.splitlines()[-1]) == [{}, ["/airflow/petition-reports/"], True, [False] * 3]
 
 
 def _environment() -> dict[str, str]:
