@@ -207,14 +207,18 @@ class BatchWriter:
 
     def write(self, records: Iterable[Raw]) -> None:
         """Append raw records as JSON lines. Memory does not grow with the batch."""
+        # Escaped, so that whatever a platform puts into a text stays one line and comes back as it was.
+        self.write_lines(json.dumps(record, separators=(",", ":")).encode() for record in records)
+
+    def write_lines(self, lines: Iterable[bytes]) -> None:
+        """Append raw records that are JSON already, one to an item, without their line end."""
         if self._lines is None:
             self._raw = _Kept(self.folder / RECORDS, self._key)
             # No time stamp in the file: the same records make the same bytes.
             zipped = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0, compresslevel=6)
             self._lines = io.BufferedWriter(zipped)
-        for record in records:
-            # Escaped, so that whatever a platform puts into a text stays one line and comes back as it was.
-            self._lines.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        for line in lines:
+            self._lines.write(line + b"\n")
             self._records += 1
 
     def copy(self, file: Path, *, export_date: date, origin: str | None = None) -> LandedFile:

@@ -1,0 +1,105 @@
+"""The project's own part: the steps of a night over batches that are landed, each timed by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.generate import MADE
+from bench.prototypes import LANES
+
+#: No platform is asked for a batch that is landed; a lane only wants to see that its connection stands.
+CONNECTIONS: dict[str, dict[str, Any]] = {
+    "hotline_12345": {"conn_type": "http", "host": "127.0.0.1", "login": "bench", "password": "bench"},
+    "provincial": {"conn_type": "http", "host": "127.0.0.1", "login": "bench", "password": "bench"},
+    "smart_city": {"conn_type": "sqlite", "host": os.devnull},
+    "online_politics": {"conn_type": "fs", "extra": {"path": os.devnull}},
+}
+
+
+def environment(home: Path, engine: dict[str, Any] | None = None) -> dict[str, str]:
+    """The settings of a generated home, as an office would export them; ``engine`` is the connection of a server warehouse."""
+    told = {f"AIRFLOW_CONN_PETITIONS_{name.upper()}": json.dumps(connection) for name, connection in CONNECTIONS.items()}
+    if engine:
+        told["AIRFLOW_CONN_PETITIONS_WAREHOUSE"] = json.dumps(engine)
+    return told | {"PETITIONS_HOME": str(home), "GX_ANALYTICS_ENABLED": "False"}
+
+
+def load(home: Path) -> dict[str, float]:
+    """Check, load and refresh every batch of the home that is not loaded, as the nightly job would; seconds of each step.
+
+    The settings of :func:`environment` must stand.
+    """
+    from petitions import nightly
+    from petitions.landing import Landing
+    from petitions.settings import Settings
+
+    clock = Clock()
+    done = _loaded(Settings.from_environment())
+    for manifest in Landing.of(Settings.from_environment()).batches():
+        if manifest.batch_id not in done:
+            with clock("check"):
+                nightly.check(manifest.batch_id)
+            with clock("load"):
+                nightly.load(manifest.batch_id, "bench")
+    with clock("refresh"):
+        nightly.refresh()
+    return dict(clock.seconds)
+
+
+def differences(home: Path) -> list[str]:
+    """Where the warehouse of a generated home says another thing than the generator did: reconciliation of each batch, headline figures."""
+    from petitions import Petitions, questions, warehouse
+    from petitions.settings import Settings
+
+    made = json.loads((home / MADE).read_text(encoding="utf-8"))
+    found: list[str] = []
+    with warehouse.reader(Settings.from_environment()) as held:
+        reconciled = {row["batch_id"]: row for row in questions.reconciliation(held)}
+    counts = ("landed", "new_versions", "unchanged", "quarantined")
+    for batch in made["batches"]:
+        told = reconciled.get(batch["batch_id"], {})
+        if told.get("status") == "red" or any(told.get(name) != batch[name] for name in counts):
+            found.append(f"batch {batch['batch_id']}: expected {batch}, found {told}")
+    asked = Petitions.open()
+    window: dict[str, Any] = {"start": "2022-01-01", "end": made["as_of"][:10], "as_of": made["as_of"], "by": ("source",)}
+    rows: dict[tuple[str, str], Any] = {}
+    for population in ("appeals", "cases"):
+        table = asked.metrics(population=population, **window)
+        rows |= {(str(row["source"]), population): row for row in table.to_dict("records")}
+    for lane in LANES:
+        row = rows.get((lane.name, "cases" if lane.name == "smart_city" else "appeals"), {})
+        told = {key: int(row.get(key, 0)) for key in ("received", "closed", "open")}
+        figures = made["figures"][lane.name]
+        if told != (expected := {"received": figures["valid"], "closed": figures["closed"], "open": figures["open"]}):
+            found.append(f"{lane.name}: expected {expected}, found {told}")
+    return found
+
+
+def _loaded(settings: Any) -> set[str]:
+    from petitions import warehouse
+
+    try:
+        with warehouse.reader(settings) as held:
+            return {row["batch_id"] for row in held.rows("select batch_id from control.batch")}
+    except warehouse.NoWarehouse:
+        return set()
+
+
+class Clock:
+    """Adds up the seconds of named steps."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[step] += time.perf_counter() - begun
