@@ -6,6 +6,7 @@ import calendar
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -47,13 +48,24 @@ def change(now: int | Mapping[str, Any], then: int | Mapping[str, Any]) -> Fract
     return None if here is None or not there else (here - there) / there
 
 
+def points(now: Mapping[str, Any], then: Mapping[str, Any]) -> Fraction | None:
+    """How many percentage points (百分点) lie between two rates; None where one has nothing to divide by."""
+    here, there = _exact(now), _exact(then)
+    return None if here is None or there is None else (here - there) * 100
+
+
 def signed_percent(told: Fraction | None) -> str | None:
     """A change in percent with its sign, two decimals, rounded once and half up (away from zero): ``+12.50``, ``-3.33``, ``0.00``."""
     if told is None:
         return None
-    hundredths = int(abs(told) * 10_000 + Fraction(1, 2))
-    sign = "" if not hundredths else "-" if told < 0 else "+"
-    return f"{sign}{hundredths // 100}.{hundredths % 100:02d}"
+    value = rounded(told * 100)
+    return f"{value:+.2f}" if value else "0.00"
+
+
+def rounded(told: Fraction) -> Decimal:
+    """To two decimals, once and half away from zero."""
+    hundredths = int(abs(told) * 100 + Fraction(1, 2))
+    return Decimal(-hundredths if told < 0 else hundredths) / 100
 
 
 def a_year_before(start: date, end: date) -> tuple[date, date]:

@@ -7,11 +7,33 @@ what an office signs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 POPULATIONS = {"appeals": "诉求件", "cases": "智慧城管案件", "visits": "群众来访"}
+# Calendar days since registration, and to the due (after it: 超期), of open tickets at T: the last day of each bucket, and its name.
+AGES = {"7": "7天以内", "15": "8至15天", "30": "16至30天", "60": "31至60天", "90": "61至90天", "more": "超过90天"}
+_OVERDUE = {"overdue_7": "超期7天以内", "overdue_30": "超期8至30天", "overdue_more": "超期30天以上"}
+_AHEAD = {"due_3": "3天内到期", "due_7": "4至7天到期", "due_15": "8至15天到期", "due_30": "16至30天到期", "due_more": "30天后到期"}
+DUE_IN = {
+    **dict(reversed(_OVERDUE.items())),
+    **_AHEAD,
+    "paused": "挂起，时限暂停",
+    "not_started": "时限未起算",
+    "checking": "已处置，待核查结案",
+    "no_deadline": "无时限",
+}
+
+
+def _buckets(days: str, named: Mapping[str, str]) -> str:
+    """SQL: the name of the bucket that a number of days falls in; a name ends in the bucket's last day, the last one has no end."""
+    *bounded, last = named
+    steps = " ".join(f"when {days} <= {name.rpartition('_')[2]} then '{name}'" for name in bounded)
+    return f"case {steps} else '{last}' end"
+
+
 GROUPINGS = {
     "source": "source",
     "channel": "channel",
@@ -19,8 +41,23 @@ GROUPINGS = {
     "category": "category",
     "unit": "unit",
     "area": "area",
+    "day": "cast(received_at as date)",
     "month": "cast(date_trunc('month', received_at) as date)",
+    "year": "cast(date_trunc('year', received_at) as date)",
+    "age": f"case when valid and not closed then {_buckets('cast(:as_of as date) - cast(received_at as date)', AGES)} end",
+    "due_in": f"""
+        case
+            when not valid or closed then null
+            when close_class in ('on_time', 'late') then 'checking'
+            when close_class in ('no_deadline', 'not_started') then close_class
+            when close_class = 'overdue' then {_buckets("cast(:as_of as date) - cast(close_due_at as date)", _OVERDUE)}
+            when close_due_at < :as_of then 'paused'
+            else {_buckets("cast(close_due_at as date) - cast(:as_of as date)", _AHEAD)}
+        end
+    """,
 }
+# The values of the groupings that are no names of the platforms, in the order of print.
+ORDERS = {"age": tuple(AGES), "due_in": tuple(DUE_IN)}
 # Sources that tell replies; the smart-city platform does not.
 _TELLS_REPLIES = "source <> 'smart_city'"
 _JUDGED = "('on_time', 'late', 'overdue')"
@@ -105,6 +142,20 @@ COUNTS = (
         "valid and close_class = 'not_started'",
         "适用规则的起算事件尚未发生",
         "the start event of the matching rule has not occurred",
+    ),
+    Count(
+        "open_other",
+        "无时限或待核查",
+        "valid and not closed and close_class in ('on_time', 'late', 'no_deadline')",
+        "未办结，无办理时限，或已处置完成、待核查结案",
+        "open without a due, or disposed of and under check",
+    ),
+    Count(
+        "provisional",
+        "暂定时限",
+        "valid and not closed and provisional",
+        "未办结，时限落在尚未公布工作日历的年份，按平常周推算",
+        "open, with a due that runs into a year whose calendar is not published",
     ),
     Count(
         "due",

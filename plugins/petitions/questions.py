@@ -18,6 +18,10 @@ from petitions.warehouse import FOREVER, Warehouse
 # The postings that hold at (T, K), and those of tickets received in the window.
 STANDING = "known_from <= :as_known and known_to > :as_known and valid_from <= :as_of and valid_to > :as_of"
 RECEIVED = "received_at between :start and :end"
+# Those whose content is confidential.
+_CONFIDENTIAL = """
+version_id in (select v.version_id from core.ticket_version v join core.content c on c.content_id = v.content_id where c.restricted)
+"""
 # One rate in an answer: what it is made of and how it prints.
 RateValue = dict[str, Any]
 
@@ -121,34 +125,58 @@ def figures(
 
     :raises WrongQuestion: for a grouping that does not exist.
     """
-    for name in by:
+    groups, total = breakdowns(warehouse, scope, appeal_channels, [by] if by else [])
+    return groups[0] if groups else [], total
+
+
+def breakdowns(
+    warehouse: Warehouse,
+    scope: Scope,
+    appeal_channels: Sequence[str],
+    groupings: Sequence[Sequence[str]] = (),
+    *,
+    confidential: bool = False,
+) -> tuple[list[list[dict[str, Any]]], dict[str, Any]]:
+    """The answers of :func:`figures` for several groupings in one pass over the ledger: the groups of each, and the total.
+
+    :param confidential: count the confidential tickets only.
+    :raises WrongQuestion: for a grouping that does not exist.
+    """
+    names = list(dict.fromkeys(name for by in groupings for name in by))
+    for name in names:
         if name not in metrics.GROUPINGS:
             raise WrongQuestion(f"--by: expected some of {', '.join(metrics.GROUPINGS)}, found {name!r}")
     counts, rates, durations = metrics.definitions(scope.population)
-    names = [f"by_{name}" for name in by]
-    groups = [f"{metrics.GROUPINGS[name]} as by_{name}" for name in by]
+    sets = ", ".join(f"({', '.join(f'by_{name}' for name in by)})" for by in (*groupings, ()))
     columns = [
-        *names,
-        f"grouping({names[0]}) = 1 as is_total" if by else "true as is_total",
+        *(f"by_{name}, grouping(by_{name}) = 0 as has_{name}" for name in names),
         *(f"count(*) filter (where {count.condition}) as {count.key}" for count in counts),
         *(_percentile(duration) for duration in durations),
     ]
     rows = warehouse.rows(
         f"""
         with standing as (
-            select {", ".join([*groups, "*"])} from core.posting
-            where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)}
+            select {", ".join([*(f"{metrics.GROUPINGS[name]} as by_{name}" for name in names), "*"])} from core.posting
+            where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} {f"and {_CONFIDENTIAL}" if confidential else ""}
         )
         select {", ".join(columns)} from standing
-        {f"group by grouping sets (({', '.join(names)}), ())" if by else ""}
+        {f"group by grouping sets ({sets})" if names else ""}
         """,
         scope.parameters() | channel_parameters(appeal_channels),
     )
-    answers = [(row["is_total"], _answer(row, by, counts, rates, durations)) for row in rows]
-    (total,) = (answer for is_total, answer in answers if is_total)
-    told = [answer for is_total, answer in answers if not is_total and any(answer[count.key] for count in counts)]
+    of_set: dict[frozenset[str], list[dict[str, Any]]] = {frozenset(by): [] for by in (*groupings, ())}
+    for row in rows:
+        by = [name for name in names if row[f"has_{name}"]]
+        of_set[frozenset(by)].append(_answer(row, by, counts, rates, durations))
+    (total,) = of_set[frozenset()]
     total.pop("by")
-    return sorted(told, key=lambda answer: [_order(name, value) for name, value in answer["by"].items()]), total
+    return [_told(of_set[frozenset(by)], by, counts) for by in groupings], total
+
+
+def _told(answers: Sequence[dict[str, Any]], by: Sequence[str], counts: Sequence[Count]) -> list[dict[str, Any]]:
+    """The groups that count anything, in order."""
+    told = [answer | {"by": {name: answer["by"][name] for name in by}} for answer in answers if any(answer[count.key] for count in counts)]
+    return sorted(told, key=lambda answer: [_order(name, value) for name, value in answer["by"].items()])
 
 
 def tickets(
@@ -213,6 +241,33 @@ def flow(
     keys = ("opening", "received", "reopened", "restored", "closed", "excluded", "closing")
     total = {key: sum(row[key] for row in per_source.values()) for key in keys}
     return [{"by": {"source": source}} | row for source, row in per_source.items()] if by else [], total
+
+
+def opening(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str]) -> int:
+    """How many are open one second before the period begins, whenever received."""
+    return sum(_open_at(warehouse, scope, appeal_channels, moment(scope.start, time.min) - timedelta(seconds=1)).values())
+
+
+def flow_steps(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], step: str) -> dict[str, dict[str, int]]:
+    """The passages of a period by ``day``, ``month`` or ``year`` of passing: ``2023-05`` → received, reopened, restored, closed, excluded.
+
+    Steps in which nothing passed are not there. What is open at the end of a step follows from :func:`opening` and these.
+    """
+    rows = warehouse.rows(
+        f"""
+        select cast(date_trunc('{step}', passed_at) as date) as begins, passage, count(*) as passages
+        from core.passage
+        where known_from <= :as_known and known_to > :as_known and passed_at between :start and :end
+          and {of_population(scope, appeal_channels)}
+        group by 1, 2
+        order by 1, 2
+        """,
+        scope.parameters() | channel_parameters(appeal_channels),
+    )
+    steps: dict[str, dict[str, int]] = {}
+    for row in rows:
+        steps.setdefault(_printed(step, row["begins"]), {})[row["passage"]] = row["passages"]
+    return steps
 
 
 def reconciliation(warehouse: Warehouse, batch_id: str | None = None) -> list[dict[str, Any]]:
@@ -357,10 +412,12 @@ def _confidential(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _printed(name: str, value: Any) -> Any:
-    return f"{value:%Y-%m}" if name == "month" and value is not None else value
+    form = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}.get(name)
+    return value.strftime(form) if form and value is not None else value
 
 
 def _order(name: str, value: Any) -> tuple[Any, ...]:
     if value is None:
         return (1, "")
-    return (0, SOURCES.index(value)) if name == "source" else (0, value)
+    order = SOURCES if name == "source" else metrics.ORDERS.get(name)
+    return (0, order.index(value) if order else value)

@@ -72,6 +72,12 @@ class Retention(_Section):
     landing_days: int = Field(default=0, ge=0)
 
 
+class Reports(_Section):
+    few_tickets: int = Field(default=10, ge=1)
+    due_soon_days: int = Field(default=5, ge=0)
+    small_cell: int = Field(default=3, ge=1)
+
+
 class Options(_Section):
     """The whole of ``petitions.toml``."""
 
@@ -81,6 +87,7 @@ class Options(_Section):
     calendar: Calendar = Calendar()
     replies: Replies = Replies()
     checks: Checks = Checks()
+    reports: Reports = Reports()
     retention: Retention = Retention()
 
 

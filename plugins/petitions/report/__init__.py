@@ -44,7 +44,7 @@ def issue(
     :raises petitions.questions.WrongQuestion: for a window that ends before it starts.
     :raises petitions.warehouse.NoWarehouse: when nothing was loaded yet.
     """
-    told = questions.moment(as_of if as_of is not None else last)
+    told = content.Asked(first, last, questions.moment(as_of if as_of is not None else last), as_known)
     with warehouse.reader(settings) as held:
-        document, lists = content.gather(held, settings, first, last, told, as_known, lanes)
-    return shelf.keep(out or settings.reports, shelf.folder_name(first, last, told), document, lists, WRITERS)
+        document, lists = content.gather(held, settings, told, lanes)
+    return shelf.keep(out or settings.reports, shelf.folder_name(first, last, told.as_of), document, lists, WRITERS)

@@ -31,8 +31,9 @@ def note(text: str, *, warning: bool = False) -> Block:
     return {"kind": "note", "text": text, "warning": warning}
 
 
-def headlines(name: str, ids: Sequence[str]) -> Block:
-    return {"kind": "headlines", "id": name, "items": [{"figure": key} for key in ids]}
+def headlines(name: str, items: Sequence[tuple[str, Sequence[Mapping[str, str]]]]) -> Block:
+    """Figures in large print, each with what it is compared with."""
+    return {"kind": "headlines", "id": name, "items": [{"figure": key, "compared": list(compared)} for key, compared in items]}
 
 
 def table(name: str, title: str, columns: Sequence[dict[str, str]], rows: Sequence[dict[str, Any]]) -> Block:
@@ -81,8 +82,8 @@ def chart(
     }
 
 
-def series(name: str, form: str, ids: Sequence[str]) -> dict[str, Any]:
-    return {"name": name, "form": form, "figures": list(ids)}
+def series(name: str, form: str, ids: Sequence[str], *, stack: str | None = None) -> dict[str, Any]:
+    return {"name": name, "form": form, "figures": list(ids)} | ({"stack": stack} if stack else {})
 
 
 def tickets(name: str, title: str, columns: Sequence[str], total: int, shown: int, *, folded: bool = True) -> Block:

@@ -51,16 +51,18 @@ class Period:
     asked: bool
 
 
-def lanes(held: Warehouse, period: Period, run: Sequence[Lane], seen: frozenset[str]) -> list[dict[str, Any]]:
+def lanes(
+    held: Warehouse, period: Period, run: Sequence[Lane], seen: frozenset[str], batches: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """One row per lane, in the order of the platforms.
 
+    :param batches: those known at the period's ``as_known``.
     :param run: how lanes of the present run ended.
     :param seen: sources with tickets in the window, also where no batch was asked for it.
     """
     known = period.as_known
     begins = moment(period.first, time.min)
     ends = min(period.as_of, known) if known else period.as_of
-    batches = [batch for batch in questions.reconciliation(held) if known and batch["fetched_at"] <= known]
     failures = _failures(held, known if period.asked else None) | {
         lane.source: " ".join(lane.causes) for lane in run if lane.status == "red"
     }
@@ -76,6 +78,12 @@ def lanes(held: Warehouse, period: Period, run: Sequence[Lane], seen: frozenset[
         )
         for source in SOURCES
     ]
+
+
+def covered(batches: Sequence[Mapping[str, Any]], sources: Sequence[str], first: date, last: date) -> bool:
+    """Whether good batches of every one of the sources cover all days of a window: only then can it be compared with."""
+    begins, ends = moment(first, time.min), moment(last)
+    return not any(gaps(_stretches(batches, source), begins, ends) for source in sources)
 
 
 def quarantine(held: Warehouse, as_known: datetime | None) -> list[dict[str, Any]]:
@@ -96,7 +104,7 @@ def _lane(
     source: str, batches: Sequence[Mapping[str, Any]], begins: datetime, ends: datetime, failure: str | None, seen: bool
 ) -> dict[str, Any]:
     good = [batch for batch in batches if batch["status"] != "red"]
-    missing = gaps([(batch["window_from"], min(batch["window_to"], batch["fetched_at"])) for batch in good], begins, ends)
+    missing = gaps(_stretches(batches, source), begins, ends)
     newest = batches[-1] if batches else None
     asked = any(batch["window_from"] <= ends and min(batch["window_to"], batch["fetched_at"]) >= begins for batch in batches)
     state = _state(newest, missing, ends, failure) if asked or seen else "absent"
@@ -134,6 +142,12 @@ def gaps(covered: Sequence[tuple[datetime, datetime]], begins: datetime, ends: d
     if ends - reached > _NIGHT:
         missing.append((reached, ends))
     return missing
+
+
+def _stretches(batches: Sequence[Mapping[str, Any]], source: str) -> list[tuple[datetime, datetime]]:
+    """What the good batches of a source cover."""
+    good = [batch for batch in batches if batch["source"] == source and batch["status"] != "red"]
+    return [(batch["window_from"], min(batch["window_to"], batch["fetched_at"])) for batch in good]
 
 
 def _state(newest: Mapping[str, Any] | None, missing: Sequence[tuple[datetime, datetime]], ends: datetime, failure: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,8 @@ NOT_KNOWN = "—"
 
 # What a report prints beside the metrics: the passages of the flow, and the rest of the open ones.
 TERMS = {
-    "open_other": ("无时限或待核查", "未办结，减去时限内未办结、超期未办与未起算：无办理时限，或已处置完成、待核查结案"),
+    "year_change": ("同比", "（本期－上年同期）÷上年同期；比率为与上年同期相差的百分点。上年同期为0或数据不全时不作计算"),
+    "period_change": ("环比", "（本期－上期）÷上期；比率为与上期相差的百分点。上期为0或数据不全时不作计算"),
     "flow_opening": ("期初未办结", "时段开始前一秒未办结的件，不论何时登记"),
     "flow_received": ("登记", "时段内登记的全部件（含其后退出统计的）"),
     "flow_reopened": ("重办", "时段内由办结转为未办结的件次"),
@@ -21,7 +23,8 @@ TERMS = {
     "flow_excluded": ("退出", "未办结时退单、不予受理或并案的件次"),
     "flow_closing": ("期末未办结", "时段末未办结的件：期初＋登记＋重办＋恢复－办结－退出"),
     "quarantined": ("隔离记录", "未通过检查、未计入任何数字的记录，待处理"),
-    "provisional": ("暂定时限", "未办结件中，时限落在尚未公布工作日历的年份、按平常周推算的"),
+    "red_card": ("红牌", "未办结且已超过办结时限的件，不论何时登记"),
+    "yellow_card": ("黄牌", "未办结且即将到达办结时限的件，不论何时登记"),
 }
 
 
@@ -37,24 +40,37 @@ class Figures:
     def __init__(self) -> None:
         self.book: dict[str, dict[str, Any]] = {}
 
-    def add(self, population: str, metric: str, value: Any, *, window: Mapping[str, str] | None = None, **filters: str | None) -> str:
-        """Keep a figure; its id.
+    def add(
+        self,
+        population: str,
+        metric: str,
+        value: Any,
+        *,
+        text: str | None = None,
+        window: tuple[date, date] | None = None,
+        **filters: str | None,
+    ) -> str:
+        """Keep a figure, once; its id.
 
-        :param window: the figure's own ``from`` and ``to`` where it is not about the whole window of the report.
+        :param text: how it prints, where :func:`as_text` does not know.
+        :param window: the first and last day it is about, where that is not the window of the report; it is then as of the end of the last.
         """
         key = figure_id(population, metric, filters)
+        if key in self.book:
+            return key
         value = float(value) if isinstance(value, Decimal) else value
-        self.book[key] = {
+        one = {
             "id": key,
             "metric": metric,
             "printed": printed(metric),
             "population": population,
-            "filters": dict(filters) | dict(window or {}),
+            "filters": dict(filters) | ({"from": window[0].isoformat(), "to": window[1].isoformat()} if window else {}),
             "value": value,
-            "text": as_text(value),
+            "text": as_text(value) if text is None else text,
             "tickets": None,
             "where": {},
         }
+        self.book[key] = one
         return key
 
     def value(self, population: str, metric: str, **filters: str | None) -> Any:

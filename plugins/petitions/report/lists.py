@@ -26,6 +26,8 @@ COLUMNS = {
     "closed_at": "办结时间",
     "class": "时限状态",
     "satisfaction": "评价",
+    "card": "预警",
+    "working_days_left": "剩余工作日",
 }
 TYPES = {"consult": "咨询", "help": "求助", "complaint": "投诉", "report": "举报", "suggestion": "建议", "praise": "表扬"}
 CHANNELS = {"letter": "来信", "visit": "来访", "online": "网上", "mobile": "手机", "phone": "电话"}

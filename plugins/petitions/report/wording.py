@@ -100,6 +100,21 @@ def visits(figures: Figures, lanes: Mapping[str, Mapping[str, Any]]) -> list[Pie
     ]
 
 
+def with_changes(pieces: Sequence[Piece], figures: Figures, compared: Sequence[Mapping[str, str]]) -> list[Piece]:
+    """The paragraph about 诉求件 with the change of what was received, behind its number: （同比上升12.50 %，环比持平）."""
+    told = [one for one in compared if figures.book[one["change"]]["value"] is not None]
+    received = _ref("appeals", "received")
+    if not told or received not in pieces:
+        return list(pieces)
+    place = pieces.index(received)
+    unit = pieces[place + 1]
+    assert isinstance(unit, str)  # a number is followed by its unit
+    changes: list[Piece] = []
+    for number, one in enumerate(told):
+        changes += [("，" if number else "件（") + one["label"], {"figure": one["change"]}]
+    return [*pieces[: place + 1], *changes, "）" + unit.removeprefix("件"), *pieces[place + 2 :]]
+
+
 def _closing(figures: Figures, population: str) -> list[Piece]:
     if figures.count(population, "open") == 0:
         pieces: list[Piece] = ["办结", _ref(population, "closed"), "件，无未办结件"]
