@@ -58,10 +58,10 @@ with held as (
 ),
 contribution as (
     select *, cast(valid_from as date) as day, 0 as received_count, 0 as closed_count, is_open as open_change, is_overdue as overdue_change
-    from held
+    from held where is_open <> 0 or is_overdue <> 0
     union all
     select *, cast(valid_to as date), 0, 0, -is_open, -is_overdue
-    from held where valid_to < timestamptz '9999-12-31 00:00:00+08'
+    from held where (is_open <> 0 or is_overdue <> 0) and valid_to < timestamptz '9999-12-31 00:00:00+08'
     union all
     select *, cast(received_at as date), {{ sign }}, 0, 0, 0
     from held where valid and valid_to = timestamptz '9999-12-31 00:00:00+08'

@@ -2,6 +2,7 @@
 -- reads:  changed_ticket, core.ticket_version, core.content, core.content_event, core.event_type
 -- writes: temp version (v is a small key for the joins of this refresh), temp life
 -- grain:  version × event, in order of effect
+{% from 'macros.sql' import mark_time with context %}
 
 create temp table version as
 select
@@ -13,10 +14,11 @@ from core.ticket_version t
 join core.content c on c.content_id = t.content_id
 where t.ticket_id in (select ticket_id from changed_ticket);
 
+-- Sorted twice and no more: what a fold needs of another fold comes from the first pass.
 create temp table life as
 with placed as (
     select
-        n.v, e.seq, e.event_type, k.rank, e.unit, e.old_due, e.new_due, e.satisfaction,
+        n.v, n.received_at, e.event_type, k.rank, e.seq, e.unit, e.old_due, e.new_due, e.satisfaction,
         coalesce(e.occurred_at, n.status_at) as occurred_at,
         -- Events before `received` take effect at it.
         greatest(coalesce(e.occurred_at, n.status_at), n.received_at) as effect_at
@@ -24,74 +26,84 @@ with placed as (
     join core.content_event e on e.content_id = n.content_id
     join core.event_type k on k.event_type = e.event_type
 ),
+-- The order of effect in one number: second, rank, the platform's order. Twice the place and one more tells which of two kinds came last.
 ordered as (
-    select *, row_number() over (partition by v order by effect_at, rank, seq) as ordinal
+    select *, (cast(extract(epoch from effect_at) as bigint) + 100000000000) * 2097152 + rank * 65536 + seq as place
     from placed
+),
+running as (
+    select
+        v, received_at, event_type, unit, old_due, new_due, occurred_at, effect_at,
+        row_number() over past as ordinal,
+        lead(effect_at) over past as next_at,
+        bool_or(event_type in ('not_accepted', 'duplicate')) over past as gone,
+        coalesce(max(case
+            when event_type = 'returned' then place * 2 + 1
+            when event_type in ('accepted', 'dispatched') then place * 2
+        end) over past, 0) % 2 = 1 as away,
+        coalesce(max(case
+            when event_type in ('closed', 'withdrawn') then place * 2 + 1
+            when event_type = 'reopened' then place * 2
+        end) over before, 0) % 2 = 1 as was_closed,
+        coalesce(max(case
+            when event_type = 'withdrawn' then place * 2 + 1
+            when event_type = 'reopened' then place * 2
+        end) over before, 0) % 2 = 1 as was_withdrawn,
+        coalesce(max(case
+            when event_type = 'suspended' then place * 2 + 1
+            when event_type in ('resumed', 'handled', 'closed', 'withdrawn') then place * 2
+        end) over before, 0) % 2 = 1 as was_paused,
+        bool_or(event_type in ('first_reply', 'replied', 'accepted')) over past as first_replied,
+        bool_or(event_type = 'returned') over past as returned,
+        bool_or(event_type = 'extended') over past as extended,
+        count(*) filter (where event_type = 'urged') over past as urged,
+        count(*) filter (where event_type = 'supervised') over past as supervised,
+        max(case when event_type = 'rated' then place * 4 + case satisfaction
+            when 'satisfied' then 1
+            when 'basically_satisfied' then 2
+            when 'dissatisfied' then 3
+        end end) over past % 4 as rating,
+        count(*) filter (where event_type = 'dispatched' and unit is not null) over past as unit_no
+    from ordered
+    window
+        past as (partition by v order by place rows unbounded preceding),
+        before as (partition by v order by place rows between unbounded preceding and 1 preceding)
 ),
 -- A mark is an event's place and its own time in one number: the smallest mark is the first event, the greatest the last, and
 -- the time comes along without a join. mark = ordinal × 10^12 + seconds since 1970 + 10^11.
 marked as (
-    select *, ordinal * 1000000000000 + cast(extract(epoch from occurred_at) as bigint) + 100000000000 as mark
-    from ordered
-),
-running as (
     select
         *,
-        count(*) filter (where event_type = 'reopened') over past as life_no,
-        bool_or(event_type in ('not_accepted', 'duplicate')) over past as gone,
-        coalesce(max(case
-            when event_type = 'returned' then ordinal * 2 + 1
-            when event_type in ('accepted', 'dispatched') then ordinal * 2
-        end) over past, 0) % 2 = 1 as away,
-        coalesce(max(case
-            when event_type in ('closed', 'withdrawn') then ordinal * 2 + 1
-            when event_type = 'reopened' then ordinal * 2
-        end) over past, 0) % 2 = 1 as closed,
-        coalesce(max(case
-            when event_type = 'suspended' then ordinal * 2 + 1
-            when event_type in ('resumed', 'handled', 'closed', 'withdrawn') then ordinal * 2
-        end) over past, 0) % 2 = 1 as paused,
+        ordinal * 1000000000000 + cast(extract(epoch from occurred_at) as bigint) + 100000000000 as mark,
+        event_type = 'suspended' and not was_paused as pause_begins,
+        event_type in ('resumed', 'handled', 'closed', 'withdrawn') and was_paused as pause_ends
+    from running
+),
+latest as (
+    select
+        *,
         min(mark) filter (where event_type = 'accepted') over past as accept_mark,
         min(mark) filter (where event_type = 'replied') over past as reply_mark,
-        coalesce(bool_or(event_type in ('first_reply', 'replied', 'accepted')) over past, false) as first_replied,
-        bool_or(event_type = 'returned') over past as returned,
-        bool_or(event_type = 'reopened') over past as reopened,
-        bool_or(event_type = 'extended') over past as extended,
-        count(*) filter (where event_type = 'urged') over past as urged,
-        count(*) filter (where event_type = 'supervised') over past as supervised,
-        max(case when event_type = 'rated' then ordinal * 10 + case satisfaction
-            when 'satisfied' then 1
-            when 'basically_satisfied' then 2
-            when 'dissatisfied' then 3
-        end end) over past % 10 as rating,
-        max(ordinal) filter (where event_type = 'dispatched' and unit is not null) over past as unit_ordinal
+        coalesce(max(mark) filter (where event_type = 'reopened') over past, 0) as reopen_mark,
+        max(mark) filter (where event_type = 'handled') over past as last_handle_mark,
+        -- the first of its kind since the last reopening
+        max(mark) filter (where event_type in ('closed', 'withdrawn') and not was_closed) over past as last_closed_mark,
+        max(mark) filter (where event_type = 'withdrawn' and not was_withdrawn) over past as last_withdrawn_mark,
+        -- Only these events can move a due or judge by it; the due in force is constant between them.
+        count(*) filter (where pause_begins or pause_ends or (event_type in ('extended', 'reopened') and new_due is not null))
+            over past as step_no
     from marked
     window past as (partition by v order by ordinal rows unbounded preceding)
-),
--- `reopened` undoes closed and handled: they are looked for since the last reopening only.
-since_reopened as (
-    select
-        *,
-        max(mark) filter (where event_type = 'handled') over past as handle_mark,
-        min(mark) filter (where event_type in ('closed', 'withdrawn')) over past as closed_mark,
-        min(effect_at) filter (where event_type = 'withdrawn') over past as withdrawn_at
-    from running
-    window past as (partition by v, life_no order by ordinal rows unbounded preceding)
-),
-pauses as (
-    select
-        *,
-        paused and not coalesce(lag(paused) over past, false) as pause_begins,
-        not paused and coalesce(lag(paused) over past, false) as pause_ends,
-        not gone and not away as valid,
-        lead(effect_at) over past as next_at
-    from since_reopened
-    window past as (partition by v order by ordinal)
 )
 select
-    *,
-    -- Only these events can move a due or judge by it; the due in force is constant between them.
-    count(*) filter (where pause_begins or pause_ends or (event_type in ('extended', 'reopened') and new_due is not null))
-        over (partition by v order by ordinal rows unbounded preceding) as step_no,
-    coalesce(handle_mark, closed_mark) as close_mark
-from pauses;
+    v, ordinal, event_type, unit, unit_no, old_due, new_due, effect_at, next_at, step_no, pause_begins, pause_ends,
+    gone, away, not gone and not away as valid,
+    coalesce(last_closed_mark > reopen_mark, false) as closed,
+    event_type = 'suspended' or was_paused and not pause_ends as paused,
+    reopen_mark > 0 as reopened,
+    first_replied, returned, extended, urged, supervised, rating, accept_mark, reply_mark,
+    case when last_handle_mark > reopen_mark then last_handle_mark end as handle_mark,
+    case when last_closed_mark > reopen_mark then last_closed_mark end as closed_mark,
+    case when last_handle_mark > reopen_mark then last_handle_mark when last_closed_mark > reopen_mark then last_closed_mark end as close_mark,
+    case when last_withdrawn_mark > reopen_mark then greatest({{ mark_time('last_withdrawn_mark') }}, received_at) end as withdrawn_at
+from latest;

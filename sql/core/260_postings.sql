@@ -1,5 +1,5 @@
 -- The ledger: from when to when a ticket was in which state, and its passages into and out of "open" (metrics.md §4, §5).
--- reads:  changed_ticket, version, life, state
+-- reads:  changed_ticket, version, life, segment, state, clock_rule
 -- writes: core.posting, core.passage, core.clock (rows of the changed tickets are replaced)
 -- grain:  version × state
 {% from 'macros.sql' import mark_time with context %}
@@ -9,44 +9,44 @@ delete from core.posting where ticket_id in (select ticket_id from changed_ticke
 
 -- A due that passes while nothing happens cuts the state in two: the second part, `overdue`, may begin in the future.
 insert into core.posting
-with cut as (
-    select v, effect_at, effect_at as begins from state
+with part as (
+    select *, effect_at as begins from state
     {% for clock in clocks %}
-    union
-    select v, effect_at, {{ clock }}_due_at + interval '1 second'
+    union all
+    select *, {{ clock }}_cut_at
     from state
-    where {{ clock }}_class = 'not_due' and not (paused and {{ clock }}_held)
-      {% if clock != 'close' %}and withdrawn_at is null{% endif %}
-      and {{ clock }}_due_at >= effect_at and (next_at is null or {{ clock }}_due_at + interval '1 second' < next_at)
+    where {{ clock }}_cut_at is not null
+      {% for earlier in clocks[:loop.index0] %}and {{ clock }}_cut_at is distinct from {{ earlier }}_cut_at {% endfor +%}
     {% endfor %}
 ),
-part as (
-    select c.begins, lead(c.begins) over (partition by c.v order by c.begins) as ends, s.*
-    from cut c
-    join state s on s.v = c.v and s.effect_at = c.effect_at
+dispatched as (
+    select v, unit_no, unit from life where event_type = 'dispatched' and unit is not null
 )
 select
-    n.ticket_id, n.version_id, n.source, n.received_at, n.known_from, n.known_to,
-    p.begins, coalesce(p.ends, timestamptz '9999-12-31 00:00:00+08'),
-    n.channel, n.ticket_type, split_part(n.category, '/', 1), n.area, p.unit_then, n.repeat,
-    p.valid, p.closed, p.valid and not p.closed and p.paused and p.close_held,
+    n.ticket_id, n.version_id, n.source, n.received_at, n.known_from, n.known_to, p.begins,
+    least(
+        {% for clock in clocks %}
+        case when p.{{ clock }}_cut_at > p.begins then p.{{ clock }}_cut_at end,
+        {% endfor %}
+        p.next_at, timestamptz '9999-12-31 00:00:00+08'
+    ),
+    n.channel, n.ticket_type, split_part(n.category, '/', 1), n.area, coalesce(d.unit, n.unit), n.repeat,
+    l.valid, l.closed, l.valid and not l.closed and p.close_held,
     {% for clock in clocks %}
-    case
-        when p.{{ clock }}_class = 'not_due' and p.{{ clock }}_due_at < p.begins and not (p.paused and p.{{ clock }}_held)
-            {% if clock != 'close' %}and p.withdrawn_at is null{% endif %} then 'overdue'
-        else p.{{ clock }}_class
-    end,
+    case when p.{{ clock }}_cut_at <= p.begins then 'overdue' else p.{{ clock }}_class end,
     {% endfor %}
-    p.accept_judged_due_at, p.reply_judged_due_at, p.close_judged_due_at,
+    p.accept_due_at, p.reply_due_at, p.close_due_at,
     case when p.close_due_at is null then null when p.close_judged_by_rule then 'rule' else 'platform' end,
     p.close_judged_provisional,
     p.accept_done_at, p.reply_done_at, p.close_done_at,
-    case when p.closed then {{ mark_time('p.closed_mark') }} end,
-    p.first_replied,
-    case p.rating when 1 then 'satisfied' when 2 then 'basically_satisfied' when 3 then 'dissatisfied' end,
-    p.returned, p.reopened, p.extended, cast(p.urged as integer), cast(p.supervised as integer)
+    {{ mark_time('l.closed_mark') }},
+    l.first_replied,
+    case l.rating when 1 then 'satisfied' when 2 then 'basically_satisfied' when 3 then 'dissatisfied' end,
+    l.returned, l.reopened, l.extended, cast(l.urged as integer), cast(l.supervised as integer)
 from part p
-join version n on n.v = p.v;
+join life l on l.v = p.v and l.ordinal = p.ordinal
+join version n on n.v = p.v
+left join dispatched d on d.v = l.v and d.unit_no = l.unit_no;
 
 delete from core.passage where ticket_id in (select ticket_id from changed_ticket);
 
@@ -78,27 +78,37 @@ join version n on n.v = p.v;
 delete from core.clock where ticket_id in (select ticket_id from changed_ticket);
 
 insert into core.clock
+with final as (
+    select
+        s.*, n.version_id, n.ticket_id, n.received_at,
+        {% for clock in clocks %}
+        g.{{ clock }}_start, g.{{ clock }}_own_due, g.{{ clock }}_own_provisional{{ ',' if not loop.last }}
+        {% endfor %}
+    from state s
+    join segment g on g.v = s.v and g.ordinal = s.ordinal
+    join version n on n.v = s.v
+    where s.next_at is null and g.next_at is null
+)
 {% for clock in clocks %}
 select
-    n.version_id, n.ticket_id, '{{ clock }}',
+    f.version_id, f.ticket_id, '{{ clock }}',
     {% if clock == 'close' %}
-    case when s.close_due_at is null then null when not s.close_judged_by_rule or s.close_start = 'received' then n.received_at else s.close_start_at end,
-    s.close_due_at,
-    case when s.close_due_at is null then null when s.close_judged_by_rule then 'rule' else 'platform' end,
-    case when s.close_judged_by_rule then s.close_rule_id end,
+    case when f.close_due_at is null then null when not f.close_judged_by_rule or f.close_start = 'received' then f.received_at else r.start_at end,
+    f.close_due_at,
+    case when f.close_due_at is null then null when f.close_judged_by_rule then 'rule' else 'platform' end,
+    case when f.close_judged_by_rule then r.rule_id end,
     :calendar_version,
-    s.close_judged_provisional,
+    f.close_judged_provisional,
     {% else %}
-    case s.{{ clock }}_start when 'event' then s.{{ clock }}_start_at when 'received' then n.received_at end,
-    s.{{ clock }}_judged_due_at,
-    case when s.{{ clock }}_judged_due_at = s.{{ clock }}_own_due then 'rule' when s.{{ clock }}_judged_due_at is not null then 'platform' end,
-    s.{{ clock }}_rule_id,
+    case f.{{ clock }}_start when 'event' then r.start_at when 'received' then f.received_at end,
+    f.{{ clock }}_due_at,
+    case when f.{{ clock }}_due_at = f.{{ clock }}_own_due then 'rule' when f.{{ clock }}_due_at is not null then 'platform' end,
+    r.rule_id,
     :calendar_version,
-    coalesce(s.{{ clock }}_judged_due_at = s.{{ clock }}_own_due and s.{{ clock }}_own_provisional, false),
+    coalesce(f.{{ clock }}_due_at = f.{{ clock }}_own_due and f.{{ clock }}_own_provisional, false),
     {% endif %}
-    s.{{ clock }}_done_at
-from state s
-join version n on n.v = s.v
-where s.next_at is null
+    f.{{ clock }}_done_at
+from final f
+left join clock_rule r on r.v = f.v and r.clock = '{{ clock }}' and r.rule_id is not null
 {{ 'union all' if not loop.last }}
 {% endfor %};
