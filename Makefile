@@ -9,6 +9,7 @@ PYTHON3 ?= python3
 PETITIONS_HOME ?= $(CURDIR)/.petitions
 FROM ?= 2023-01-01
 TO ?= 2023-12-31
+PORT ?= 8080
 
 override PETITIONS_HOME := $(abspath $(PETITIONS_HOME))
 export PETITIONS_HOME
@@ -52,9 +53,8 @@ format: $(READY) ## let ruff put the layout right
 
 setup: $(READY) ## virtual environment with the locked requirements
 
-up: $(READY) ## Airflow with its web page and scheduler on http://localhost:8080, the reports in its menu
-	@$(BIN)/python scripts/airflow_home.py
-	@$(BIN)/python -m platforms exec --home "$(PETITIONS_HOME)" -- $(BIN)/python scripts/up.py
+up: $(READY) ## Airflow with its web page and scheduler on http://localhost:8080 (PORT), the reports in its menu
+	@$(BIN)/python -m platforms exec --home "$(PETITIONS_HOME)" -- $(BIN)/python scripts/up.py --port $(PORT)
 
 lock: $(READY) ## write requirements.lock and requirements-dev.lock anew after a change of requirements*.txt
 	@for part in requirements requirements-dev; do \

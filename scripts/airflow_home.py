@@ -2,6 +2,9 @@
 
 Every Airflow command that has AIRFLOW_HOME set to that folder then works as it is. Keys are made once, at random, and stay in the
 home, readable by their owner alone. Called again it takes no time, unless Airflow or the settings below changed.
+
+Metadata are in an SQLite file for a run without services (``make run``), and in a PostgreSQL server of the home for services that
+write at the same time (``make up``): there SQLite answers `database is locked`.
 """
 
 from __future__ import annotations
@@ -35,7 +38,6 @@ def settings(home: Path) -> dict[str, dict[str, str]]:
             "simple_auth_manager_users": "admin:admin",
             "simple_auth_manager_passwords_file": str(home / "admin-password.json"),
         },
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
         "logging": {"base_log_folder": str(home / "logs")},
         "dag_processor": {"refresh_interval": "60"},
         "scheduler": {"scheduler_idle_sleep_time": "0.1"},  # halves the wait between tasks
@@ -44,19 +46,28 @@ def settings(home: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def prepare(home: Path) -> None:
-    """:raises SystemExit: when Airflow refuses, with the log to read."""
+def sqlite(home: Path) -> str:
+    """The metadata of runs without services."""
+    return f"sqlite:///{home / 'airflow.db'}"
+
+
+def prepare(home: Path, metadata: str, lasting: bool = False) -> None:
+    """``metadata`` is the URL of the database to prepare; ``lasting`` makes it the one that Airflow commands find in this home.
+
+    :raises SystemExit: when Airflow refuses, with the log to read.
+    """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     (home / "logs").mkdir(exist_ok=True)
-    write_settings(home / "airflow.cfg", settings(home))
-    stamp = home / "prepared"
+    write_settings(home / "airflow.cfg", settings(home), metadata, lasting)
+    kind = metadata.partition(":")[0].partition("+")[0]
+    stamp = home / f"prepared-{kind}"
     state = json.dumps({"airflow": importlib.metadata.version("apache-airflow-core"), "pools": pools()})
     if stamp.exists() and stamp.read_text() == state:
         return
     with (home / "logs" / "prepare.log").open("w") as log:
-        airflow(home, log, "db", "migrate")
+        airflow(home, metadata, log, "db", "migrate")
         (home / "pools.json").write_text(json.dumps(pools()))
-        airflow(home, log, "pools", "import", str(home / "pools.json"))
+        airflow(home, metadata, log, "pools", "import", str(home / "pools.json"))
     stamp.write_text(state)
 
 
@@ -66,9 +77,11 @@ def pools() -> dict[str, dict[str, object]]:
     return {name: {"slots": 1, "description": what, "include_deferred": True} for name, what in slots.items()}
 
 
-def write_settings(path: Path, wanted: dict[str, dict[str, str]]) -> None:
+def write_settings(path: Path, wanted: dict[str, dict[str, str]], metadata: str, lasting: bool) -> None:
     present = configparser.ConfigParser(interpolation=None)
     present.read(path)
+    standing = None if lasting else present.get("database", "sql_alchemy_conn", fallback=None)
+    wanted = wanted | {"database": {"sql_alchemy_conn": standing or metadata}}
     keys = {
         "core": {"fernet_key": lambda: base64.urlsafe_b64encode(os.urandom(32)).decode()},
         "api": {"secret_key": lambda: secrets.token_urlsafe(32)},
@@ -87,9 +100,10 @@ def write_settings(path: Path, wanted: dict[str, dict[str, str]]) -> None:
     aside.replace(path)
 
 
-def airflow(home: Path, log: IO[str], *arguments: str) -> None:
+def airflow(home: Path, metadata: str, log: IO[str], *arguments: str) -> None:
     command = [sys.executable, "-m", "airflow", *arguments]
-    done = subprocess.run(command, env=os.environ | {"AIRFLOW_HOME": str(home)}, stdout=log, stderr=subprocess.STDOUT)
+    environment = os.environ | {"AIRFLOW_HOME": str(home), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata}
+    done = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     if done.returncode:
         raise SystemExit(
             f"airflow {' '.join(arguments[:2])} failed with {done.returncode}; its words are in {home / 'logs' / 'prepare.log'}"
@@ -100,4 +114,5 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--pools"]:  # for an Airflow that others prepared: airflow pools import
         print(json.dumps(pools()))
         sys.exit()
-    prepare(Path(os.environ.get("PETITIONS_HOME") or CHECKOUT / ".petitions").absolute() / "airflow")
+    here = Path(os.environ.get("PETITIONS_HOME") or CHECKOUT / ".petitions").absolute() / "airflow"
+    prepare(here, sqlite(here))

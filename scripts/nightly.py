@@ -27,7 +27,8 @@ def main() -> int:
     asked = arguments()
     home = Path(os.environ.get("PETITIONS_HOME") or CHECKOUT / ".petitions").absolute() / "airflow"
     os.environ["AIRFLOW_HOME"] = str(home)
-    airflow_home.prepare(home)
+    os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = airflow_home.sqlite(home)
+    airflow_home.prepare(home, airflow_home.sqlite(home))
     log = home / "logs" / f"nightly-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.log"
     print(f"petition_nightly {asked.start} to {asked.end}; Airflow's log: {log}", file=sys.stderr, flush=True)
     with output_to(log):

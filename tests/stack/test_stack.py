@@ -1,0 +1,131 @@
+"""The services of docker-compose.yml as processes: a nightly run through two workers, one of which is killed in mid-task; then a backfill.
+
+A run with the loss of a worker, the same days again as a backfill in any order, and one run of everything on the embedded engine: the
+tables are equal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from petitions import warehouse
+from petitions.model import SOURCES
+from petitions.settings import Settings
+from tests.airflow_services import Api, ended_at_last, family, open_folder, wait_for
+from tests.nightly.office import Office, figures, state
+from tests.stack.services import CHECKOUT, MARK, Stack, missing
+
+NIGHTLY = "petition_nightly"
+WORKERS = ("worker-1", "worker-2")
+PERSON_KEY = "5e" * 32  # as tests/nightly/office.py gives every home, so that hashes of persons can be compared
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    if told := missing():
+        pytest.fail(told)
+    with open_folder("stack") as folder:
+        yield from services(folder)
+
+
+def services(folder: Path) -> Iterator[Stack]:
+    stack = Stack(folder)
+    key = stack.home / "secrets" / "person_key"
+    key.parent.mkdir(parents=True, mode=0o700)
+    key.write_text(PERSON_KEY, encoding="ascii")
+    with ended_at_last(MARK, str(folder)):
+        stack.start_databases()
+        try:
+            stack.run("init")
+            for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
+                stack.start(name)
+            for name in WORKERS:
+                stack.start(name, "demo-worker", "--celery-hostname", name)
+            yield stack
+        finally:
+            stack.cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack) -> Api:
+    found = Api(stack.url, "admin", stack.secrets["ADMIN_PASSWORD"])
+    wait_for(lambda: found.healthy("scheduler", "dag_processor", "triggerer"), "the health of Airflow")
+    wait_for(lambda: found.knows(NIGHTLY), "the DAG")
+    return found
+
+
+@pytest.fixture(scope="module")
+def office(stack: Stack) -> Office:
+    """The home of the services, for questions."""
+    return Office(stack.home, {"AIRFLOW_CONN_PETITIONS_WAREHOUSE": stack.environment("scheduler")["AIRFLOW_CONN_PETITIONS_WAREHOUSE"]})
+
+
+@pytest.mark.usefixtures("api")
+def test_every_health_check_passes(stack: Stack) -> None:
+    for name in ("redis", "api-server", "scheduler", "dag-processor", "triggerer"):
+        checked = stack.check(name)
+        assert checked.returncode == 0, f"{name}: {checked.stdout}{checked.stderr}"
+    for name in WORKERS:
+        wait_for(lambda name=name: stack.check(name, "demo-worker").returncode == 0, f"the health of {name}")
+
+
+def test_a_killed_worker_delays_the_night_and_changes_nothing(stack: Stack, api: Api, office: Office, loaded_year: Office) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_PETITIONS_WAREHOUSE", office.connections["AIRFLOW_CONN_PETITIONS_WAREHOUSE"])
+        with warehouse.writer(Settings(stack.home, CHECKOUT / "config")):  # whoever loads now waits for us, in mid-task
+            api.unpause(NIGHTLY)  # it makes up for its last night by itself
+            run_id = wait_for(lambda: [run["dag_run_id"] for run in api.runs(NIGHTLY)], "the first run")[0]
+            waiting = wait_for(lambda: _loading(api, run_id), "a load")
+            (victim,) = [name for name in WORKERS if waiting["pid"] in {one.pid for one in family(stack.running[name].pid)}]
+            for process in family(stack.running[victim].pid):  # as the end of its machine
+                process.kill()
+    assert api.ended(NIGHTLY, run_id, 900) == "success"
+    again = {task["task_id"]: task for task in api.tasks(NIGHTLY, run_id)}
+    assert again[waiting["task_id"]]["try_number"] > waiting["try_number"]
+    for name in WORKERS:
+        assert re.search(r"Task airflow\S*execute_workload\S* succeeded", stack.said(name)), f"{name} did no task"
+    assert state(office) == state(loaded_year)
+    assert figures(office) == figures(loaded_year)
+
+
+def test_a_backfill_over_the_same_days_changes_nothing(stack: Stack, api: Api, office: Office, loaded_year: Office) -> None:
+    days = ("2023-10-21", "2023-10-24")
+    told = json.dumps({"sources": list(SOURCES)})
+    words = [
+        "--dag-id",
+        NIGHTLY,
+        "--from-date",
+        days[0],
+        "--to-date",
+        days[1],
+        "--max-active-runs",
+        "2",
+        "--run-backwards",
+        "--dag-run-conf",
+        told,
+    ]
+    stack.airflow("backfill", "create", *words)
+
+    def runs() -> list[dict[str, Any]]:
+        found = [run for run in api.runs(NIGHTLY) if run["run_type"] == "backfill"]
+        return found if found and all(run["state"] in ("success", "failed") for run in found) else []
+
+    ended = wait_for(runs, "the end of the backfill", 900)
+    assert [run["state"] for run in ended] == ["success"] * len(ended)
+    assert len(ended) >= 4
+    assert state(office) == state(loaded_year)
+
+
+def _loading(api: Api, run_id: str) -> dict[str, Any] | None:
+    found = [
+        task for task in api.tasks(NIGHTLY, run_id) if task["task_id"].endswith(".load") and task["state"] == "running" and task["pid"]
+    ]
+    return found[0] if found else None

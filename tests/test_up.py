@@ -1,0 +1,114 @@
+"""`make up`: starts, does a run with parameters, stops, starts again where it was; a killed one is no obstacle; a taken port is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from postgres_server import free_port
+
+from tests.airflow_services import Api, carriers, ended_at_last, open_folder, wait_for
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+NIGHTLY = "petition_nightly"
+
+
+@dataclass(frozen=True)
+class Up:
+    """`make up` of one home, under way."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[str]
+
+    @property
+    def api(self) -> Api:
+        password = json.loads((self.home / "airflow" / "admin-password.json").read_text())["admin"]
+        return Api(f"http://127.0.0.1:{self.port}", "admin", password)
+
+    def said(self) -> str:
+        return (self.home.parent / "up.said").read_text(encoding="utf-8")
+
+    def ready(self) -> Api:
+        wait_for(lambda: "Ctrl-C stops it." in self.said() or self.process.poll() is not None, "Airflow's start")
+        assert self.process.poll() is None, self.said()
+        wait_for(lambda: self.api.knows(NIGHTLY), "the DAG")
+        return self.api
+
+    def interrupt(self) -> int:
+        """As Ctrl-C in a terminal: every process of the foreground group gets it."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(120)
+
+
+@contextmanager
+def make_up(home: Path, port: int | None = None) -> Iterator[Up]:
+    port = port or free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PETITIONS_", "MAKE", "MFLAGS"))}
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with ended_at_last("PETITIONS_HOME", str(home)), (home.parent / "up.said").open("w") as said:
+        words = ["make", "up", f"PETITIONS_HOME={home}", f"PORT={port}"]
+        yield Up(
+            home,
+            port,
+            subprocess.Popen(words, cwd=CHECKOUT, env=kept, stdout=said, stderr=subprocess.STDOUT, text=True, start_new_session=True),
+        )
+
+
+def left(home: Path) -> list[Any]:
+    return [process.cmdline() for process in carriers("PETITIONS_HOME", str(home))]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with open_folder("up") as folder:
+        yield folder / "home"
+
+
+@pytest.mark.slow
+def test_start_run_stop_and_start_again(home: Path) -> None:
+    with make_up(home) as up:
+        api = up.ready()
+        assert "SQLite" not in up.said()
+        api.unpause(NIGHTLY)
+        run_id = api.trigger(NIGHTLY, window_start="2023-10-01", window_end="2023-10-31", sources=["visits", "smart_city"])
+        assert api.ended(NIGHTLY, run_id, 600) == "success"
+        states = {task["task_id"]: task["state"] for task in api.tasks(NIGHTLY, run_id)}
+        assert states["visits.load"] == states["smart_city.load"] == states["report"] == "success"
+        assert states["provincial.extract"] == "skipped"
+        assert list((home / "reports").glob("2023-10-01_2023-10-31*/index.html"))
+        assert up.interrupt() == 0, up.said()
+    assert left(home) == []
+    assert [path for path in (home / "airflow").glob("*.json") if path.stat().st_mode & 0o077] == []
+
+    with make_up(home) as up:  # and is killed where it cannot stop anything
+        assert run_id in {run["dag_run_id"] for run in up.ready().runs(NIGHTLY)}
+        for process in carriers("PETITIONS_HOME", str(home)):
+            if "scripts/up.py" in " ".join(process.cmdline()):
+                process.kill()
+        up.process.wait(60)
+        with make_up(home) as again:
+            assert again.ready().state(NIGHTLY, run_id) == "success"
+            assert again.interrupt() == 0, again.said()
+    assert left(home) == []
+
+
+def test_a_taken_port_is_told_with_the_cure(home: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with make_up(home, port=port) as up:
+            assert up.process.wait(120) != 0
+            assert f"port {port} is taken by another program" in up.said()
+            assert f"make up PORT={port + 100}" in up.said()
+    assert left(home) == []
