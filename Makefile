@@ -2,7 +2,7 @@
 # Nothing is written outside the checkout and PETITIONS_HOME.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint docs format setup up lock env clean
+.PHONY: help run test test-all test-stack lint docs format setup up lock env clean
 .DELETE_ON_ERROR:
 
 PYTHON3 ?= python3
@@ -38,6 +38,9 @@ test: $(READY) ## all tests but the slow ones
 
 test-all: $(READY) ## all tests
 	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" PETITIONS_HOME= $(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+
+test-stack: $(READY) ## the services of docker-compose.yml as processes: a night through two workers, one of them killed; needs redis-server
+	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" PETITIONS_HOME= $(BIN)/python -m pytest -m "slow or not slow" tests/stack $(ARGS)
 
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check

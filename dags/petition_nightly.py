@@ -6,7 +6,6 @@ scheduler parses this file again and again. XCom carries batch ids and counts, n
 
 from __future__ import annotations
 
-import logging
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ from airflow.sdk import DAG, Asset, Context, CronDataIntervalTimetable, Param, T
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from petitions.model import SOURCE_LABELS, SOURCES
+from petitions_alert import alert
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 WAREHOUSE = Asset("petitions_warehouse")
@@ -27,18 +27,6 @@ def note_lane(context: Context) -> None:
     error, step = context.get("exception"), context["task"].task_id
     told = str(error) if isinstance(error, AirflowFailException) else f"{type(error).__name__}; see the log of task {step}"
     nightly.fail_lane(step.partition(".")[0], context["run_id"], told)
-
-
-def alert(context: Context) -> None:
-    """One message per failed run, with the cause of every red lane."""
-    from petitions import nightly
-
-    try:
-        nightly.verdict(context["run_id"])
-        told = f"no lane is red; the last task to fail was {context['ti'].task_id}: see its log"
-    except nightly.LanesRed as red:
-        told = str(red)
-    logging.getLogger("petitions.alert").error("petition_nightly %s failed\n%s", context["run_id"], told)
 
 
 def window(context: Context) -> tuple[date | None, date | None]:

@@ -5,22 +5,16 @@ Interrupted it changes nothing, and it may be started again. Loads of a nightly 
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, Asset, Context, Param, get_current_context, task
+from airflow.sdk import DAG, Asset, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from petitions_alert import alert
+
 WAREHOUSE = Asset("petitions_warehouse")
-
-
-def alert(context: Context) -> None:
-    """One message per failed run."""
-    logging.getLogger("petitions.alert").error(
-        "petition_rebuild %s failed; the warehouse is as it was\n%s", context["run_id"], context.get("reason") or "see its log"
-    )
 
 
 @task(pool="petitions_writer", outlets=[WAREHOUSE], execution_timeout=timedelta(hours=12))

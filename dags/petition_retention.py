@@ -6,18 +6,14 @@ hold an open bad record, stay.
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, Context, CronTriggerTimetable, task
+from airflow.sdk import DAG, CronTriggerTimetable, task
+
+from petitions_alert import alert
 
 BEIJING = ZoneInfo("Asia/Shanghai")
-
-
-def alert(context: Context) -> None:
-    """One message per failed run."""
-    logging.getLogger("petitions.alert").error("petition_retention %s failed: see the log of its task", context["run_id"])
 
 
 @task(execution_timeout=timedelta(hours=1))

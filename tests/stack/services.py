@@ -12,7 +12,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,7 @@ class Stack:
         command = [self._here(word) for word in command]
         if name == "redis":
             command[1:1] = ["-p", str(self.ports["redis"])]
-        environment = self.environment(service or name) | {"HOSTNAME": name if service else socket.getfqdn()}
+        environment = self.environment(service or name) | {"HOSTNAME": name if service else socket.gethostname()}
         return subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
     def said(self, name: str) -> str:
@@ -125,7 +124,7 @@ class Stack:
         }
         return kept | told | own
 
-    def _start(self, name: str, command: list[str], told: Mapping[str, str], service: str | None = None) -> None:
+    def _start(self, name: str, command: list[str], told: dict[str, str], service: str | None = None) -> None:
         with (self.folder / f"{name}.said").open("wb") as said:
             self.running[name] = subprocess.Popen(
                 command,

@@ -73,8 +73,7 @@ def test_every_health_check_passes(stack: Stack) -> None:
     for name in ("redis", "api-server", "scheduler", "dag-processor", "triggerer"):
         checked = stack.check(name)
         assert checked.returncode == 0, f"{name}: {checked.stdout}{checked.stderr}"
-    for name in WORKERS:
-        wait_for(lambda name=name: stack.check(name, "demo-worker").returncode == 0, f"the health of {name}")
+    wait_for(lambda: all(stack.check(name, "demo-worker").returncode == 0 for name in WORKERS), "the health of the workers")
 
 
 def test_a_killed_worker_delays_the_night_and_changes_nothing(stack: Stack, api: Api, office: Office, loaded_year: Office) -> None:
