@@ -33,8 +33,10 @@ def window(context: Context) -> tuple[date | None, date | None]:
     """The days asked for; a backfill run's own day; otherwise none: each lane goes on from where it stands until now."""
     asked = [context["params"][name] for name in ("window_start", "window_end")]
     if any(asked):
-        first, last = (date.fromisoformat(day) if day else None for day in asked)
-        return first or last, last or first
+        first, last = (date.fromisoformat(day or asked[1 - place]) for place, day in enumerate(asked))
+        if first > last:
+            raise AirflowFailException(f"window_end: expected a day at or after {first}, found {last}; trigger it again with other days")
+        return first, last
     start = context.get("data_interval_start")
     if start and context["dag_run"].run_type == "backfill":
         return start.astimezone(BEIJING).date(), start.astimezone(BEIJING).date()

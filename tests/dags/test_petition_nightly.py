@@ -127,6 +127,14 @@ def test_window(module: Any, run_type: str, start: str | None, end: str | None, 
     assert module.window(context) == expected
 
 
+def test_a_window_that_ends_before_it_begins_is_refused(module: Any) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    context = {"params": {"window_start": "2023-12-31", "window_end": "2023-01-01"}}
+    with pytest.raises(AirflowFailException, match="expected a day at or after 2023-12-31, found 2023-01-01; trigger"):
+        module.window(context)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -19,6 +19,8 @@ from typing import Any
 import compose_env
 from postgres_server import LOOPBACK, Cluster, binaries, free_port
 
+from tests.sources.loopback import Loopback
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 MARK = "PETITIONS_TEST_STACK"
@@ -29,6 +31,8 @@ class Stack:
     """The services of one folder, which also holds what the containers' volumes hold."""
 
     folder: Path
+    connections: dict[str, str]  # what the office writes into connections.env
+    bot: Loopback  # the group's bot that one of them leads to
     ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in ("api-server", "redis")})
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -122,7 +126,7 @@ class Stack:
             "AIRFLOW__API__PORT": str(self.ports["api-server"]),
             MARK: str(self.folder),
         }
-        return kept | told | own
+        return kept | told | self.connections | own
 
     def _start(self, name: str, command: list[str], told: dict[str, str], service: str | None = None) -> None:
         with (self.folder / f"{name}.said").open("wb") as said:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from petitions.model import SOURCES
 from petitions.settings import Settings
 from tests.airflow_services import Api, ended_at_last, family, open_folder, wait_for
 from tests.nightly.office import Office, figures, state
+from tests.sources.loopback import Reply, serving
 from tests.stack.services import CHECKOUT, MARK, Stack, missing
 
 NIGHTLY = "petition_nightly"
@@ -30,18 +30,19 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    if told := missing():
-        pytest.fail(told)
-    with open_folder("stack") as folder:
-        yield from services(folder)
+    if lacking := missing():
+        pytest.fail(lacking)
+    with open_folder("stack") as folder, serving(lambda _asked: Reply({"errcode": 0})) as bot:
+        address = {"host": "127.0.0.1", "port": bot.port, "schema": "http", "password": "key"}
+        webhook = json.dumps({"conn_type": "http", **address, "extra": {"bot": "wecom"}})
+        yield from services(Stack(folder, {"AIRFLOW_CONN_PETITIONS_ALERT_WEBHOOK": webhook}, bot))
 
 
-def services(folder: Path) -> Iterator[Stack]:
-    stack = Stack(folder)
+def services(stack: Stack) -> Iterator[Stack]:
     key = stack.home / "secrets" / "person_key"
     key.parent.mkdir(parents=True, mode=0o700)
     key.write_text(PERSON_KEY, encoding="ascii")
-    with ended_at_last(MARK, str(folder)):
+    with ended_at_last(MARK, str(stack.folder)):
         stack.start_databases()
         try:
             stack.run("init")
@@ -121,6 +122,17 @@ def test_a_backfill_over_the_same_days_changes_nothing(stack: Stack, api: Api, o
     assert [run["state"] for run in ended] == ["success"] * len(ended)
     assert len(ended) >= 4
     assert state(office) == state(loaded_year)
+
+
+def test_a_failed_run_is_told_once(stack: Stack, api: Api) -> None:
+    assert not stack.bot.asked
+    run_id = api.trigger(NIGHTLY, window_start="2023-12-31", window_end="2023-01-01", sources=["visits"])
+    assert api.ended(NIGHTLY, run_id) == "failed"
+    (asked,) = wait_for(lambda: list(stack.bot.asked), "the alert")
+    told = json.loads(asked.body)["text"]["content"]
+    assert run_id in told and "来访登记" in told
+    assert "原因 cause: window_end: expected a day at or after 2023-12-31, found 2023-01-01" in told
+    assert "处置 cure: trigger it again with other days" in told
 
 
 def _loading(api: Api, run_id: str) -> dict[str, Any] | None:
