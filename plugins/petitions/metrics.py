@@ -152,7 +152,7 @@ COUNTS = (
     ),
     Count(
         "provisional",
-        "暂定时限",
+        "暂定时限未办结",
         "valid and not closed and provisional",
         "未办结，时限落在尚未公布工作日历的年份，按平常周推算",
         "open, with a due that runs into a year whose calendar is not published",

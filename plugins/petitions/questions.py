@@ -5,7 +5,7 @@ Answers are plain rows; the command line prints them and :class:`petitions.Petit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -205,6 +205,38 @@ def tickets(
         scope.parameters() | channel_parameters(appeal_channels),
     )
     return [_confidential(row) if row["restricted"] else row for row in rows]
+
+
+def marked(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], groupings: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Every ticket that some count of the population counts, one after the other in order of registration.
+
+    Beside what :func:`tickets` tells, a row has ``in_<count>`` (whether that count counts it) and ``by_<grouping>`` (the group it is
+    in). Filtering by these gives the tickets behind any count of any group. Confidential tickets show their number and counts only.
+    """
+    counts, _, _ = metrics.definitions(scope.population)
+    groups = [f"{metrics.GROUPINGS[name]} as by_{name}" for name in groupings]
+    marks = [f"{count.condition} as in_{count.key}" for count in counts]
+    told = ", ".join([*(f"b.by_{name}" for name in groupings), *(f"b.in_{count.key}" for count in counts)])
+    rows = warehouse.stream(
+        f"""
+        with standing as (
+            select *, {", ".join([*groups, *marks])} from core.posting
+            where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)}
+        )
+        select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, c.category, b.area, c.title, b.unit, b.received_at,
+               b.close_due_at as due_at, b.close_due_source as due_source, b.provisional, b.closed_at, b.close_class as class,
+               b.satisfaction, c.restricted, {told}
+        from standing b
+        join core.ticket_version v on v.version_id = b.version_id
+        join core.content c on c.content_id = v.content_id
+        where {" or ".join(f"b.in_{count.key}" for count in counts)}
+        order by b.received_at, b.ticket_id
+        """,
+        scope.parameters() | channel_parameters(appeal_channels),
+    )
+    for row in rows:
+        row |= {f"by_{name}": _printed(name, row[f"by_{name}"]) for name in groupings}
+        yield _confidential(row, {f"in_{count.key}" for count in counts}) if row["restricted"] else row
 
 
 def flow(
@@ -407,8 +439,8 @@ def _among(population: str) -> str:
     return f"source in ({', '.join(repr(name) for name in sources_of(population)) or 'null'})"
 
 
-def _confidential(row: Mapping[str, Any]) -> dict[str, Any]:
-    return dict.fromkeys(row) | {"ticket_id": row["ticket_id"], "restricted": True}
+def _confidential(row: Mapping[str, Any], kept: Set[str] = frozenset()) -> dict[str, Any]:
+    return dict.fromkeys(row) | {"ticket_id": row["ticket_id"], "restricted": True} | {name: row[name] for name in kept}
 
 
 def _printed(name: str, value: Any) -> Any:

@@ -30,6 +30,8 @@ WRITER_MEMORY = "1500MB"
 
 _PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
 _STATEMENT_END = re.compile(r";[ \t]*(?:\n|$)")
+# Rows of a streamed answer that are held at once.
+_AT_A_TIME = 5_000
 # Any fixed number: the writers of one PostgreSQL database queue on it.
 _WRITER_LOCK = 7_253_641
 
@@ -48,6 +50,10 @@ class Warehouse(ABC):
     @abstractmethod
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one query; a row is a dict from column to value."""
+
+    @abstractmethod
+    def stream(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of one query as they come: memory does not grow with their number. Nothing else is asked meanwhile."""
 
     @abstractmethod
     def stage(self, table: str, content: pa.Table | Path) -> None:
@@ -123,6 +129,13 @@ class DuckDB(Warehouse):
         names = [column[0] for column in answer.description]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
+    def stream(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        answer = self._run(statement, parameters)
+        names = [column[0] for column in answer.description]
+        while some := answer.fetchmany(_AT_A_TIME):
+            for row in some:
+                yield dict(zip(names, row, strict=True))
+
     def stage(self, table: str, content: pa.Table | Path) -> None:
         self.execute(f"drop table if exists {table}")
         if isinstance(content, Path):
@@ -181,6 +194,14 @@ class Postgres(Warehouse):
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         return list(self._run(statement, parameters).fetchall())
+
+    def stream(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        used = _used(statement, parameters)
+        text = _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%")) if used else statement
+        # A cursor of the server: the client's would fetch the whole answer first.
+        with self._connection.transaction(), self._connection.cursor("streamed") as cursor:
+            cursor.itersize = _AT_A_TIME
+            yield from cursor.execute(text.encode(), used or None)
 
     def stage(self, table: str, content: pa.Table | Path) -> None:
         import pyarrow.parquet as pq

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from petitions import questions, warehouse
+from petitions import metrics, questions, warehouse
 from petitions.nightly import Lane
 from petitions.report import issue
 from petitions.settings import Settings
@@ -65,6 +65,12 @@ def cells(folder: Path, name: str) -> list[list[Any]]:
     return [[cell if isinstance(cell, str) else next(iter(cell.values())) for cell in row["cells"]] for row in block(folder, name)["rows"]]
 
 
+def rows(folder: Path, file: str) -> list[dict[str, str]]:
+    """A list by its headers."""
+    with (folder / file).open(encoding="utf-8-sig", newline="") as told:
+        return list(csv.DictReader(told))
+
+
 def figure(folder: Path, key: str) -> Any:
     return next(one for one in read(folder)["figures"] if one["id"] == key)
 
@@ -93,12 +99,29 @@ def test_figures_are_those_of_the_ledger(year: Path) -> None:
     assert figure(year, "appeals.open")["as_of"] == "2023-12-31T23:59:59+08:00"
 
 
-def test_lists_have_as_many_rows_as_their_figure_says(year: Path) -> None:
+def test_the_list_behind_a_figure_has_as_many_rows_as_it_says(year: Path) -> None:
+    """Of the whole, of every group of every table, and of the steps of the trend."""
     listed = [one for one in read(year)["figures"] if one["tickets"]]
-    assert {one["id"] for one in listed} >= {"appeals.received", "appeals.open", "appeals.overdue", "cases.received", "visits.visits"}
+    held = {name: rows(year, name) for name in {one["tickets"] for one in listed}}
     for one in listed:
-        with (year / one["tickets"]).open(encoding="utf-8-sig", newline="") as file:
-            assert len(list(csv.DictReader(file))) == one["value"], one["id"]
+        behind = [row for row in held[one["tickets"]] if all(row[column] == value for column, value in one["where"].items())]
+        assert len(behind) + one["unlisted"] == one["value"], one["id"]
+    told = {one["id"] for one in listed}
+    assert told >= {"appeals.received", "appeals.open", "appeals.overdue", "cases.received", "visits.visits"}
+    assert told >= {
+        "appeals.open[unit=人社局]",
+        "appeals.received[month=2023-05]",
+        "cases.closed[channel=市局巡查]",
+        "appeals.open[age=more]",
+    }
+
+
+def test_every_count_of_tickets_that_is_printed_can_be_opened(year: Path) -> None:
+    counts = {count.key for count in (*metrics.COUNTS, *metrics.VISIT_COUNTS)}
+    told = {one["id"]: one for one in read(year)["figures"]}
+    printed = [told[key] for key, _ in Page(year / "index.html").figures]
+    closed = [one["id"] for one in printed if one["metric"] in counts and one["value"] and not one["tickets"]]
+    assert closed == []
 
 
 def test_trend_balances_and_ends_with_the_open_ones(year: Path) -> None:
@@ -128,9 +151,11 @@ def test_page_needs_no_network(year: Path) -> None:
 
 
 def test_confidential_tickets_show_their_number_and_nothing_else(year: Path) -> None:
-    with (year / "tickets" / "appeals_open.csv").open(encoding="utf-8-sig", newline="") as file:
-        (row,) = [row for row in csv.DictReader(file) if row["件编号"] == "hotline_12345:H0035"]
-    assert {value for value in row.values() if value} == {"hotline_12345:H0035", "（保密件，不列内容）"}
+    (row,) = [row for row in rows(year, "tickets/appeals.csv") if row["件编号"] == "hotline_12345:H0035"]
+    attributes = ("渠道", "类型", "类别", "地区", "标题", "承办单位", "登记时间", "办结时限", "办结时间", "时限状态")
+    assert {row[name] for name in attributes} == {"保密", "（保密件，不列内容）", ""}
+    (one,) = [figure(year, "appeals.open[unit=人社局]")]
+    assert (one["value"], one["unlisted"]) == (2, 1)
 
 
 def test_no_personal_data(year: Path) -> None:
@@ -140,13 +165,16 @@ def test_no_personal_data(year: Path) -> None:
 
 
 def test_title_that_looks_like_a_formula_stays_text(year: Path) -> None:
-    with (year / "tickets" / "appeals_received.csv").open(encoding="utf-8-sig", newline="") as file:
-        titles = {row["标题"] for row in csv.DictReader(file)}
-    assert "'=1+1 夜间施工噪声" in titles
+    assert "'=1+1 夜间施工噪声" in {row["标题"] for row in rows(year, "tickets/appeals.csv")}
+
+
+MARKUP = "<script>alert(1)</script>"
 
 
 def test_markup_in_a_title_is_shown_not_run(settings: Settings) -> None:
-    county.load(settings, "hotline_12345", [Made("1", "2023-12-30 10:00:00", (), {"title": "<script>alert(1)</script>"})])
+    county.load(
+        settings, "hotline_12345", [Made("1", "2023-12-30 10:00:00", (), {"title": MARKUP, "due_at": county.at("2024-01-02 18:00:00")})]
+    )
     text = (issue(settings, *YEAR) / "index.html").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in text
     assert "&lt;script&gt;alert(1)" in text

@@ -45,6 +45,7 @@ def issue(
     :raises petitions.warehouse.NoWarehouse: when nothing was loaded yet.
     """
     told = content.Asked(first, last, questions.moment(as_of if as_of is not None else last), as_known)
-    with warehouse.reader(settings) as held:
-        document, lists = content.gather(held, settings, told, lanes)
-    return shelf.keep(out or settings.reports, shelf.folder_name(first, last, told.as_of), document, lists, WRITERS)
+    name = shelf.folder_name(first, last, told.as_of)
+    with warehouse.reader(settings) as held, shelf.draft(out or settings.reports, name) as draft:
+        document, lists = content.gather(held, settings, told, lanes, draft.folder, draft.previous)
+        return draft.keep(document, lists, WRITERS)

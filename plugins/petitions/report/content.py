@@ -10,6 +10,7 @@ The document, all keys always there:
   ``value``: an integer, days as a decimal, a rate as ``{"numerator", "denominator", "percent"}``, null where not known or hidden;
   ``text``: how it prints wherever it stands (``197``, ``99.39 %``, ``—`` not known, ``<3`` hidden);
   ``tickets``: the file that lists them, or null; ``where``: the columns and values that pick them out of that file, ``{}`` for all of it;
+  ``unlisted``: how many of them are confidential and not picked out so, because that would tell what they are about;
 - ``dictionary``: what each printed metric means, ``[{"metric", "printed", "meaning"}]``;
 - ``lanes``: the state of each platform's data, for programs; the sections print it;
 - ``issue``: ``number``, ``follows`` (folder of the issue before, or null), ``issued_at``, ``says``; added when the report is kept.
@@ -37,15 +38,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from petitions import questions
+from petitions import metrics
 from petitions.model import BEIJING
-from petitions.report import blocks, sections, wording
+from petitions.report import sections, wording
 from petitions.report.data_state import IN_DOUBT
 from petitions.report.figures import dictionary
 from petitions.report.inquiry import Asked, Inquiry
-from petitions.report.lists import TicketList
+from petitions.report.lists import COLUMNS, TicketList
+from petitions.report.ticket_lists import TicketLists
 from petitions.settings import Settings
 from petitions.warehouse import Warehouse
 
@@ -57,27 +60,24 @@ Document = dict[str, Any]
 Lists = Mapping[str, TicketList]
 
 TITLE = "群众诉求办理情况统计报告"
-LISTED = {
-    "appeals": (
-        *("received", "closed", "open", "overdue", "not_due", "not_started", "closed_on_time", "closed_late", "due"),
-        *("replied", "reply_due", "rated", "satisfied", "suspended", "no_deadline", "returned", "reworked", "extended"),
-        "negative_durations",
-    ),
-    "cases": ("received", "closed", "open", "overdue", "not_due", "not_started", "closed_on_time", "closed_late", "due", "suspended"),
-    "visits": ("visits", "visits_received"),
-}
-# The page shows so many rows of a list; all of it stands in its file.
-ROWS_ON_PAGE = 100
-LIST_COLUMNS = ("ticket_id", "title", "unit", "received_at", "due_at", "class")
 
 
-def gather(held: Warehouse, settings: Settings, told: Asked, run: Sequence[Lane]) -> tuple[Document, Lists]:
-    """Ask everything that the report prints."""
+def gather(
+    held: Warehouse, settings: Settings, told: Asked, run: Sequence[Lane], folder: Path, previous: Document | None
+) -> tuple[Document, Lists]:
+    """Ask everything that the report prints.
+
+    :param folder: where the report is written; its lists go to ``tickets/`` in it.
+    :param previous: what the last issue for the same window said.
+    """
     asked = Inquiry(held, settings, told, run)
     cards = {population: asked.cards(population) for population in ("appeals", "cases")}
-    lists = _lists(asked) | {
-        f"{population}_{card}": TicketList(rows) for population, several in cards.items() for card, rows in several.items() if rows
-    }
+    lists = TicketLists(asked, folder / "tickets")
+    for population in metrics.POPULATIONS:
+        lists.behind(population)
+    for population, several in cards.items():
+        for card, rows in several.items():
+            lists.add(f"{population}_{card}", rows, (*COLUMNS, "card", "working_days_left"))
     tells_repeats = [source for source, fields in settings.source_maps.items() if "repeat" in fields.get("fields", {})]
     printed = _numbered(
         sections.overview(asked),
@@ -90,8 +90,9 @@ def gather(held: Warehouse, settings: Settings, told: Asked, run: Sequence[Lane]
         sections.cases(asked),
         sections.visits(asked),
         sections.data(asked),
-        _ticket_lists(lists),
+        sections.whole_lists(asked, lists),
     )
+    lists.link(asked.figures)
     document = {
         "title": TITLE,
         "edition": "full",
@@ -111,7 +112,7 @@ def gather(held: Warehouse, settings: Settings, told: Asked, run: Sequence[Lane]
     for one in asked.figures.book.values():
         one |= {"as_of": one.get("as_of", document["as_of"]), "as_known": document["as_known"]}
     document |= {"dictionary": dictionary(used), "figures": list(asked.figures.book.values())}
-    return document, lists
+    return document, lists.all
 
 
 def figures_of(printed: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -146,27 +147,6 @@ def _notices(asked: Inquiry) -> list[dict[str, Any]]:
         if lane["state"] in IN_DOUBT
     ]
     return [{"text": f"数据不完整，请谨慎引用。{'；'.join(told)}。", "warning": True}] if told else []
-
-
-def _lists(asked: Inquiry) -> dict[str, TicketList]:
-    """The tickets behind the counts; a figure names its list."""
-    lists: dict[str, TicketList] = {}
-    for population, keys in LISTED.items():
-        for key in keys:
-            if asked.figures.value(population, key):
-                rows = questions.tickets(asked.held, asked.scope(population), asked.appeal_channels, key)
-                lists[f"{population}_{key}"] = TicketList(rows)
-                asked.figures.book[asked.total(population, key)]["tickets"] = f"tickets/{population}_{key}.csv"
-    return lists
-
-
-def _ticket_lists(lists: Lists) -> dict[str, Any] | None:
-    told = [(name, title) for name, title in (("appeals_overdue", "超期未办件"), ("appeals_open", "未办结件")) if name in lists]
-    if not told:
-        return None
-    return blocks.section(
-        "lists", "件清单", *(blocks.tickets(name, title, LIST_COLUMNS, lists[name].total, ROWS_ON_PAGE) for name, title in told)
-    )
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -69,6 +69,7 @@ class Figures:
             "text": as_text(value) if text is None else text,
             "tickets": None,
             "where": {},
+            "unlisted": 0,
         }
         self.book[key] = one
         return key

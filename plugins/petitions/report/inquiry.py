@@ -85,6 +85,14 @@ class Inquiry:
     def sources(self, population: str) -> tuple[str, ...]:
         return APPEAL_SOURCES if population == "appeals" else sources_of(population)
 
+    @property
+    def step(self) -> str:
+        """``day``, ``month`` or ``year``: by what the trend goes."""
+        first, last = self.asked.first, self.asked.last
+        if (last - first).days < _BY_DAY:
+            return "day"
+        return "month" if (last.year - first.year) * 12 + last.month - first.month < _BY_MONTH else "year"
+
     def total(self, population: str, key: str) -> str:
         """The figure of the whole population; its id."""
         return figure_id(population, key, {})
@@ -126,7 +134,7 @@ class Inquiry:
 
     def steps(self) -> list[tuple[str, dict[str, str]]]:
         """Label of each step of the trend, and its figures by metric: appeals received, and their passages into and out of "open"."""
-        step = _step(self.asked.first, self.asked.last)
+        step = self.step
         known_until = self.as_known.astimezone(BEIJING).date() if self.as_known else date.min
         last = min(self.asked.last, self.asked.as_of.astimezone(BEIJING).date(), known_until)
         if not self.loaded("appeals") or last < self.asked.first:
@@ -178,12 +186,6 @@ def _change_text(value: Any, unit: str) -> str | None:
     if value is None:
         return None
     return "持平" if value == 0 else f"{'上升' if value > 0 else '下降'}{abs(value):.2f}{unit}"
-
-
-def _step(first: date, last: date) -> str:
-    if (last - first).days < _BY_DAY:
-        return "day"
-    return "month" if (last.year - first.year) * 12 + last.month - first.month < _BY_MONTH else "year"
 
 
 def _buckets(by: str, first: date, last: date) -> Iterator[tuple[str, date, date]]:

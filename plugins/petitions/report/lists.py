@@ -1,16 +1,21 @@
-"""The lists behind the figures, as CSV that spreadsheet programs open: one row per ticket, as many rows as the figure says."""
+"""The lists of a report, as CSV files that spreadsheet programs open: one row per ticket, as many rows as the figure says.
+
+They are written and read row by row, so that a list of any length costs no memory.
+"""
 
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from petitions import metrics
 from petitions.model import BEIJING, CLASSES, SOURCE_LABELS
 
+# What a list of tickets tells of each.
 COLUMNS = {
     "ticket_id": "件编号",
     "source": "平台",
@@ -26,46 +31,90 @@ COLUMNS = {
     "closed_at": "办结时间",
     "class": "时限状态",
     "satisfaction": "评价",
+}
+# What some lists tell beside.
+FURTHER = {
     "card": "预警",
     "working_days_left": "剩余工作日",
+    "passage": "进出",
+    "passed_at": "进出时间",
+    "by_category": "类别（一级）",
+    "by_age": "已登记天数",
+    "by_due_in": "距办结时限",
+    "by_day": "登记日期",
+    "by_month": "登记月份",
+    "by_year": "登记年份",
 }
 TYPES = {"consult": "咨询", "help": "求助", "complaint": "投诉", "report": "举报", "suggestion": "建议", "praise": "表扬"}
 CHANNELS = {"letter": "来信", "visit": "来访", "online": "网上", "mobile": "手机", "phone": "电话"}
 SATISFACTION = {"satisfied": "满意", "basically_satisfied": "基本满意", "dissatisfied": "不满意"}
-_WORDS = {"class": CLASSES, "ticket_type": TYPES, "channel": CHANNELS, "satisfaction": SATISFACTION, "source": SOURCE_LABELS}
+CONFIDENTIAL = "（保密件，不列内容）"
+_WORDS: dict[str, Mapping[str, str]] = {
+    "class": CLASSES,
+    "ticket_type": TYPES,
+    "channel": CHANNELS,
+    "satisfaction": SATISFACTION,
+    "source": SOURCE_LABELS,
+    "card": {"red": "红牌", "yellow": "黄牌"},
+    "by_age": metrics.AGES,
+    "by_due_in": metrics.DUE_IN,
+}
+# Columns that tell what a ticket is about; one without a value there is another thing than one that must not tell it.
+_TELLING = ("source", "channel", "ticket_type", "area", "unit")
 # A cell that begins so would be taken for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
 class TicketList:
-    """The tickets behind a figure, in order; ``rows()`` gives them one after the other, :func:`cell` reads a value of one."""
+    """One list in its file. ``rows()`` gives one row after the other by column: times as times, all else as people read it."""
 
-    held: Sequence[Mapping[str, Any]]
+    path: Path
+    columns: tuple[str, ...]
+    total: int
 
-    @property
-    def total(self) -> int:
-        return len(self.held)
+    def rows(self) -> Iterator[dict[str, Any]]:
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            next(reader)
+            for told in reader:
+                yield {column: _read(column, text) for column, text in zip(self.columns, told, strict=True)}
 
-    def rows(self) -> Iterator[Mapping[str, Any]]:
-        return iter(self.held)
+
+def write(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = tuple(COLUMNS)) -> TicketList:
+    """Write a list with Chinese headers, behind a byte order mark so that spreadsheet programs read it as UTF-8."""
+    total = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow(map(label, columns))
+        for row in rows:
+            writer.writerow([_guarded(cell(row, name)) for name in columns])
+            total += 1
+    return TicketList(path, tuple(columns), total)
 
 
-def as_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The rows with Chinese headers, behind a byte order mark so that spreadsheet programs read them as UTF-8."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS.values())
-    for row in rows:
-        writer.writerow([_guarded(cell(row, name)) for name in COLUMNS])
-    return "\ufeff" + text.getvalue()
+def label(column: str) -> str:
+    """The header of a column; ``in_<count>`` says whether that count counts the ticket."""
+    if column.startswith("in_"):
+        return _COUNTS[column.removeprefix("in_")]
+    told = COLUMNS.get(column) or FURTHER.get(column)
+    return told if told else COLUMNS[column.removeprefix("by_")]
 
 
 def cell(row: Mapping[str, Any], column: str) -> str:
     """One value of a ticket as people read it; a confidential ticket shows its number and that it is confidential."""
     value = row.get(column)
-    if column == "title" and row.get("restricted"):
-        return "（保密件，不列内容）"
+    if row.get("restricted"):
+        if column == "title":
+            return CONFIDENTIAL
+        if value is None and (column in _TELLING or column.startswith("by_")):
+            return "保密"
+    return words(column, value)
+
+
+def words(column: str, value: Any) -> str:
+    """A value of a column as people read it; a missing one is empty."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -75,5 +124,15 @@ def cell(row: Mapping[str, Any], column: str) -> str:
     return _WORDS.get(column, {}).get(str(value), str(value))
 
 
+_COUNTS = {count.key: count.printed for count in (*metrics.COUNTS, *metrics.VISIT_COUNTS)}
+
+
+def _read(column: str, text: str) -> Any:
+    if column.endswith("_at"):
+        return datetime.fromisoformat(text).replace(tzinfo=BEIJING) if text else None
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text
+
+
 def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # A number below zero is no formula.
+    return f"'{text}" if text.startswith(_FORMULA) and not text[1:].isdigit() else text

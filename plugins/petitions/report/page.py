@@ -15,8 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from petitions.model import BEIJING
+from petitions.report import embedded
 from petitions.report.content import Document, Lists
-from petitions.report.lists import COLUMNS, cell
+from petitions.report.lists import cell, label
 from petitions.settings import SettingsError
 
 _ECHARTS = re.compile(r"/echarts@[\d.]+/dist/echarts\.min\.js$")
@@ -25,7 +26,19 @@ _ECHARTS = re.compile(r"/echarts@[\d.]+/dist/echarts\.min\.js$")
 def write(document: Document, lists: Lists, path: Path) -> None:
     """Write the report page. Numbers are those of ``document["figures"]``."""
     figures = {figure["id"]: figure for figure in document["figures"]}
-    page = _environment().get_template("report.html").stream(report=document, figures=figures, lists=lists, echarts=Markup(echarts()))
+    packed = embedded.pack(lists, document["figures"])
+    page = (
+        _environment()
+        .get_template("report.html")
+        .stream(
+            report=document,
+            figures=figures,
+            lists=lists,
+            packed=packed,
+            picks=embedded.picks(document["figures"], packed),
+            echarts=Markup(echarts()),
+        )
+    )
     page.enable_buffering(200)
     page.dump(str(path), encoding="utf-8")
 
@@ -78,7 +91,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("petitions.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"minute": _minute, "drawn": _drawn, "shown": _shown, "column": COLUMNS.__getitem__}
+    environment.filters |= {"minute": _minute, "drawn": _drawn, "shown": _shown, "column": label}
     return environment
 
 

@@ -12,6 +12,7 @@ from petitions.report.blocks import Block
 from petitions.report.figures import dictionary, printed
 from petitions.report.inquiry import APPEAL_SOURCES, COMPARED, Inquiry
 from petitions.report.lists import CHANNELS, TYPES
+from petitions.report.ticket_lists import TicketLists
 
 Section = dict[str, Any]
 
@@ -267,6 +268,19 @@ def data(asked: Inquiry) -> Section:
         blocks.table("provisional", "时限暂定的未办结件", [blocks.column("统计口径"), blocks.metric_column("provisional")], provisional),
         blocks.note("工作日以国务院办公厅每年公布的安排为准；时限落在尚未公布的年份的，暂按平常周推算，公布后重算。"),
     )
+
+
+def whole_lists(asked: Inquiry, lists: TicketLists) -> Section | None:
+    """The list behind each population's figures, for a spreadsheet; too long for a page."""
+    told = [
+        blocks.tickets(population, f"{label}清单（逐件标明计入哪些指标）", LIST_COLUMNS, lists.all[population].total, 0)
+        for population, label in metrics.POPULATIONS.items()
+        if population in lists.all
+    ]
+    return blocks.section("lists", "件清单", *told) if told else None
+
+
+LIST_COLUMNS = ("ticket_id", "title", "unit", "received_at", "due_at", "class")
 
 
 def _paragraph(name: str, pieces: list[wording.Piece], asked: Inquiry) -> Block:

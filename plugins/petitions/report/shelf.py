@@ -9,7 +9,9 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,11 @@ from petitions.model import BEIJING
 from petitions.report import page
 from petitions.report.content import Document, Lists
 from petitions.report.data_state import IN_DOUBT
-from petitions.report.lists import as_csv
 
 # Writes one file of a report: from the document and the lists to a path.
 Writer = Callable[[Document, Lists, Path], None]
 
-_FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}_asof_[\dT-]+(_\d+)?")
+_FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}_asof_[\dT-]+(_forwarded)?(_\d+)?")
 
 
 def folder_name(first: date, last: date, as_of: datetime) -> str:
@@ -34,29 +35,61 @@ def folder_name(first: date, last: date, as_of: datetime) -> str:
     return f"{first}_{last}_asof_{at:%Y-%m-%d}" + ("" if at.time() == time(23, 59, 59) else f"T{at:%H%M%S}")
 
 
-def keep(shelf: Path, name: str, document: Document, lists: Lists, writers: Mapping[str, Writer]) -> Path:
-    """Put a report on the shelf as the next issue of ``name``; the folder of the last issue where that says the same.
+@dataclass(frozen=True)
+class Draft:
+    """A report in the making: its folder beside the shelf's own, and the issue before it."""
 
-    :param writers: by name of the file that each writes beside ``report.json``.
-    """
-    shelf.mkdir(parents=True, exist_ok=True)
-    tickets = {f"{key}.csv": as_csv(one.rows()) for key, one in lists.items()}
-    says = _fingerprint(document, tickets)
-    with FileLock(shelf / ".lock"):
-        number, last = _last_issue(shelf, name)
-        if last is not None and _read(last)["issue"]["says"] == says:
-            write_index(shelf)
-            return last
-        folder = shelf / (name if number == 0 else f"{name}_{number + 1}")
+    shelf: Path
+    name: str
+    folder: Path
+    # How many issues there are, and the folder of the last.
+    issues: int
+    last: Path | None
+
+    @property
+    def previous(self) -> Document | None:
+        """What the last issue says."""
+        return _read(self.last) if self.last else None
+
+    def keep(self, document: Document, lists: Lists, writers: Mapping[str, Writer]) -> Path:
+        """Put the report on the shelf as the next issue; the folder of the last issue where that says the same.
+
+        :param writers: by name of the file that each writes beside ``report.json``.
+        """
+        says = _fingerprint(document, lists)
+        if self.last is not None and _read(self.last)["issue"]["says"] == says:
+            write_index(self.shelf)
+            return self.last
         issue = {
-            "number": number + 1,
-            "follows": last.name if last else None,
+            "number": self.issues + 1,
+            "follows": self.last.name if self.last else None,
             "issued_at": datetime.now(BEIJING).replace(microsecond=0).isoformat(),
             "says": says,
         }
-        _write(folder, document | {"issue": issue}, tickets, lists, writers)
-        write_index(shelf)
-    return folder
+        told = json.dumps(document | {"issue": issue}, ensure_ascii=False, indent=1)
+        (self.folder / "report.json").write_text(told, encoding="utf-8")
+        # All print from the document as a reader of report.json gets it.
+        for name, write in writers.items():
+            write(json.loads(told), lists, self.folder / name)
+        folder = self.shelf / (f"{self.name}_{self.issues + 1}" if self.issues else self.name)
+        self.folder.rename(folder)
+        write_index(self.shelf)
+        return folder
+
+
+@contextmanager
+def draft(shelf: Path, name: str) -> Iterator[Draft]:
+    """A fresh folder for the next issue of ``name``; nobody else writes to the shelf meanwhile. What is not kept is removed."""
+    shelf.mkdir(parents=True, exist_ok=True)
+    with FileLock(shelf / ".lock"):
+        aside = shelf / f".{name}.tmp"
+        # What a killed run left.
+        shutil.rmtree(aside, ignore_errors=True)
+        (aside / "tickets").mkdir(parents=True)
+        try:
+            yield Draft(shelf, name, aside, *_last_issue(shelf, name))
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_index(shelf: Path) -> None:
@@ -70,21 +103,6 @@ def write_index(shelf: Path) -> None:
     aside.replace(shelf / "index.html")
 
 
-def _write(folder: Path, document: Document, tickets: dict[str, str], lists: Lists, writers: Mapping[str, Writer]) -> None:
-    aside = folder.with_name(f".{folder.name}.tmp")
-    # What a killed run left: the shelf is locked, nobody else writes here.
-    shutil.rmtree(aside, ignore_errors=True)
-    (aside / "tickets").mkdir(parents=True)
-    (aside / "report.json").write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
-    for name, text in tickets.items():
-        (aside / "tickets" / name).write_text(text, encoding="utf-8", newline="")
-    # All print from the document as a reader of report.json gets it.
-    told = _read(aside)
-    for name, write in writers.items():
-        write(told, lists, aside / name)
-    aside.rename(folder)
-
-
 def _last_issue(shelf: Path, name: str) -> tuple[int, Path | None]:
     number, last = 0, None
     while (following := shelf / (name if number == 0 else f"{name}_{number + 1}")).exists():
@@ -92,19 +110,24 @@ def _last_issue(shelf: Path, name: str) -> tuple[int, Path | None]:
     return number, last
 
 
-def _fingerprint(document: Document, tickets: dict[str, str]) -> str:
+def _fingerprint(document: Document, lists: Lists) -> str:
     """What a report says, without when it was said: figures, sentences, lists, and lanes whose data is in doubt.
 
-    A remark about a lane does not make a new issue.
+    A remark about a lane does not make a new issue, and what changed since the last one is no change by itself.
     """
     said = {
         "as_known_asked": document["as_known_asked"],
-        "figures": {figure["id"]: figure["text"] for figure in document["figures"]},
+        "figures": {figure["id"]: figure["text"] for figure in document["figures"] if figure["population"] != "previous"},
         "paragraphs": [block["text"] for section in document["sections"] for block in section["blocks"] if block["kind"] == "paragraph"],
         "lanes": {lane["source"]: lane["state"] for lane in document["lanes"] if lane["state"] in IN_DOUBT},
-        "lists": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tickets.items()},
+        "lists": {name: _digest(one.path) for name, one in lists.items() if name != "changes"},
     }
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _entry(name: str, report: Document, followed_by: str | None) -> dict[str, Any]:
