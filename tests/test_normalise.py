@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
@@ -11,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from petitions import normalise as module
 from petitions.connections import Connection
-from petitions.model import BEIJING, Event
-from petitions.normalise import FieldMap, Normalised, Normaliser, Record, clean, normalise
+from petitions.model import BEIJING, Event, Ticket
+from petitions.normalise import FieldMap, Normalised, Normaliser, Record, clean, content_id, normalise
 from petitions.settings import CHECKOUT, Settings, SettingsError
 from petitions.sources.base import Ask, LaneStopped, Page, Source
 
@@ -397,3 +400,70 @@ def test_a_source_must_tell_one_registration() -> None:
     source = Silent(Connection("small", "http"), Settings(Path("/nowhere"), CHECKOUT / "config"))
     with pytest.raises(LaneStopped, match="one event received"):
         Normaliser(source, MAP, b"k" * 32)({"no": "A1", "at": "2023-10-01 08:00:00", "touched": "2023-10-02 08:00:00"})
+
+
+# --- the quick ways give what the careful ones give ---------------------------------------------------------------------------
+
+_AWKWARD = st.text(
+    st.sampled_from(" \n\t\r\x00\x0b\x1f\x7f\x85\xa0\xad\u2003\u200b\u2028\u3000\ufeff\ufffe\ud800\U0010ffff０９5aX<>&_x;-路")
+    | st.characters()
+)
+
+
+@given(_AWKWARD | st.sampled_from(["_x000D_", "a_x0041_", "&amp;lt;", "<br>", " a", "a ", "a  b", "<b", "a&b"]))
+def test_a_text_that_is_left_alone_needed_no_cleaning(text: str) -> None:
+    assert clean(text) == (module._cleaned(text) or None)
+    assert Record({"f": text}, MAP).text("f") == Record({"f": text}, MAP).text("f") == clean(text)
+
+
+@given(st.datetimes(datetime(1900, 1, 2), datetime(2999, 12, 31)))
+def test_the_usual_forms_of_a_time_are_read_as_the_unusual_ones(at: datetime) -> None:
+    expected = at.replace(microsecond=0, tzinfo=BEIJING, fold=0)
+    assert record(f"{expected:%Y-%m-%d %H:%M:%S}").time("f") == record(f"{expected:%Y/%m/%d %H:%M:%S}").time("f") == expected
+    assert module._stamp(expected) == int(expected.timestamp())
+
+
+@given(st.integers(10**11, 10**13 - 1))
+def test_epoch_milliseconds_are_cut_to_seconds(millis: int) -> None:
+    at = record(millis).time("f")
+    assert at is not None and at.utcoffset() == at.astimezone(BEIJING).utcoffset()
+    assert module._stamp(at) == int(at.timestamp()) == millis // 1000
+
+
+_MOMENT = st.none() | st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1), timezones=st.just(BEIJING)).map(
+    lambda at: at.replace(microsecond=0)
+)
+_WORDS = st.none() | st.text(st.characters(exclude_categories=["Cs"])).map(clean)
+_EVENT = st.builds(Event, st.just("closed"), _MOMENT, _WORDS, _MOMENT, _MOMENT, _WORDS, _WORDS)
+
+
+_TICKET = st.builds(
+    Ticket,
+    source=st.just("small"),
+    source_no=_WORDS,
+    updated_at=_MOMENT,
+    received_at=_MOMENT,
+    title=_WORDS,
+    persons=st.none() | st.integers(0, 99),
+    repeat=st.booleans(),
+    due_at=_MOMENT,
+    events=st.lists(_EVENT, max_size=3),
+)
+
+
+@given(_TICKET)
+def test_a_content_is_named_by_its_canonical_json(ticket: Ticket) -> None:
+    """Names outlive versions of the program: what is loaded today must be known again tomorrow."""
+
+    def stamp(at: datetime | None) -> int | None:
+        return None if at is None else int(at.timestamp())
+
+    told: dict[str, Any] = {name: getattr(ticket, name) for name in module._CONTENT}
+    told |= {name: stamp(told[name]) for name in ("received_at", "due_at", "due_upper_at")}
+    told = {name: value for name, value in told.items() if value is not None and value is not False}
+    told["events"] = [
+        [one.event_type, stamp(one.occurred_at), one.unit, stamp(one.old_due), stamp(one.new_due), one.satisfaction, one.note]
+        for one in ticket.events
+    ]
+    text = json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert content_id(ticket) == hashlib.sha256(text.encode()).hexdigest()[:32]

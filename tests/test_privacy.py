@@ -127,3 +127,27 @@ def test_a_broken_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "person_key").write_text("")
     with pytest.raises(ValueError, match="restore it"):
         privacy.load_key(tmp_path)
+
+
+_DIGITS_IN_TEXT = st.text(st.sampled_from("0123456789138 -()（）.+转—·电话号码xX@a路３"), max_size=40)
+
+
+@given(_DIGITS_IN_TEXT)
+def test_a_text_that_is_left_alone_holds_no_number(text: str) -> None:
+    every_run = privacy._RUN.sub(privacy._masked_run, privacy._EMAIL.sub(lambda found: f"{found.group()[0]}***@{found[1]}", text))
+    assert (privacy.mask_text(text) or "") == every_run
+
+
+@given(st.from_regex(r"1\d{10}", fullmatch=True) | st.from_regex(r"[0-9]{11}", fullmatch=True))
+def test_a_plain_mobile_number_is_masked_like_any_other(text: str) -> None:
+    masked = privacy._masked_numbers(text)
+    expected = privacy._UNMASKED_REST.sub("**", masked) if masked != text else privacy._ends(text, 3, 4)
+    assert privacy.mask_phone(text) == expected
+
+
+@given(st.text(st.sampled_from("李小明王五欧阳匿名、, *a"), max_size=8))
+def test_a_plain_name_is_found_like_any_other(text: str) -> None:
+    careful = {part for part in privacy._NAME_BREAK.split(text) if part} if " " not in text else None
+    found = privacy.names_in(text)
+    if careful == {text} and text not in privacy.NOBODY and "*" not in text and privacy._CHINESE_NAME.search(text):
+        assert found == (text,)

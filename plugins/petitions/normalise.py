@@ -10,12 +10,15 @@ import html
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 from petitions import privacy
 from petitions.model import BEIJING, QUARANTINE_RULES, Event, Ticket
@@ -29,6 +32,13 @@ _CONTENT = (
     *("petitioner", "phone", "id_number", "person_key", "persons", "repeat", "restricted", "due_at", "due_upper_at"),
     *("limit_amount", "limit_unit"),
 )
+# The attributes that are read one by one, in the order in which their faults are told.
+_READ = (
+    *("channel", "ticket_type", "urgency", "category", "area", "unit", "title", "content", "address", "petitioner", "phone", "id_number"),
+    *("persons", "repeat", "restricted", "due_upper_at"),
+)
+# Of these the map may name a field and no constant.
+_ONLY_AS_FIELD = frozenset({"persons", "due_upper_at"})
 #: A spreadsheet keeps 15 digits of a number.
 EXACT = 10**15
 #: What the map of a source may feed.
@@ -72,6 +82,8 @@ class FieldMap:
 
     def unknown(self, raw: Raw) -> set[str]:
         """Fields of the record that the map does not know; of nested rows as ``outer.inner``."""
+        if self.known.issuperset(raw) and not any(self._strange(raw.get(outer), known) for outer, known in self.nested_known.items()):
+            return set()
         found = {str(name) for name in raw.keys() - self.known}
         for outer, known in self.nested_known.items():
             found.discard(outer)
@@ -80,6 +92,12 @@ class FieldMap:
                 if isinstance(row, dict) and row.keys() - known:
                     found.update(f"{outer}.{name}" for name in row.keys() - known)
         return found
+
+    @staticmethod
+    def _strange(inner: Any, known: frozenset[str]) -> bool:
+        """Whether a nested record, or one of a list of them, has a field that is not known."""
+        rows = inner if isinstance(inner, list) else (inner,)
+        return not all(known.issuperset(row) for row in rows if isinstance(row, dict))
 
 
 class Record:
@@ -121,9 +139,7 @@ class Record:
 
     def text(self, name: str) -> str | None:
         value = self.raw.get(name)
-        if value is None or value == "":
-            return None
-        return clean(value) if value.__class__ is str else _plain(value)
+        return _CLEANED[value] if value.__class__ is str else _plain(value)
 
     def number(self, name: str) -> str | None:
         """A ticket number. One that a spreadsheet turned into a number has lost digits from 10^15 on (fault ``lost_digits``)."""
@@ -217,7 +233,8 @@ class Record:
         if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             self.fault("missing_field", f"{name}: expected a list of records, found another type")
             return []
-        return [self._nested(name, row) for row in value]
+        outer = f"{self._outer}{name}."
+        return [self._nested(outer, row) for row in value]
 
     def row(self, name: str) -> Record | None:
         """A nested record."""
@@ -227,12 +244,16 @@ class Record:
         if not isinstance(value, dict):
             self.fault("missing_field", f"{name}: expected a record, found another type")
             return None
-        return self._nested(name, value)
+        return self._nested(f"{self._outer}{name}.", value)
 
-    def _nested(self, name: str, raw: Raw) -> Record:
+    def _nested(self, outer: str, raw: Raw) -> Record:
         inner = Record.__new__(Record)
-        inner.raw, inner.map, inner.export_at = raw, self.map, self.export_at
-        inner.faults, inner.remarks, inner._outer = self.faults, self.remarks, f"{self._outer}{name}."
+        inner.raw = raw
+        inner.map = self.map
+        inner.export_at = self.export_at
+        inner.faults = self.faults
+        inner.remarks = self.remarks
+        inner._outer = outer
         return inner
 
     def _unreadable(self, name: str) -> None:
@@ -243,7 +264,10 @@ class Record:
 
 @dataclass(slots=True)
 class Normalised:
-    """What one raw record came to. ``ticket`` and ``content_id`` are None where there are faults; then ``record_id`` names the record."""
+    """What one raw record came to. ``ticket`` and ``content_id`` are None where there are faults; then ``record_id`` names the record.
+
+    ``events`` are the ticket's events as plain rows, in the order of the fields of :class:`petitions.model.Event`, times as epoch seconds.
+    """
 
     source_no: str | None
     updated_at: datetime | None
@@ -255,6 +279,7 @@ class Normalised:
     out_of_order: bool = False
     received_at: datetime | None = None
     names: tuple[str, ...] = ()
+    events: list[list[Any]] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
@@ -273,6 +298,24 @@ class Normaliser:
         self.map = field_map if isinstance(field_map, FieldMap) else FieldMap(source.name, field_map)
         self.key = key
         self._updated = self.map.fields.get("updated_at")
+        self._constants: dict[str, Any] = dict.fromkeys(_READ) | {"repeat": False, "restricted": False} | self._told_constants()
+        self._readers = [self._reader(name) for name in _READ if name in self.map.fields]
+
+    def _told_constants(self) -> dict[str, Any]:
+        told = {name: self.map.constants[name] for name in _READ if name in self.map.constants and name not in _ONLY_AS_FIELD}
+        return {name: bool(value) if name in ("repeat", "restricted") else value for name, value in told.items()}
+
+    def _reader(self, attribute: str) -> tuple[str, Callable[[Record], Any]]:
+        """How an attribute that the map gives a field is read."""
+        name = self.map.fields[attribute]
+        if attribute == "category":
+            return attribute, lambda record: _category(record, [name] if isinstance(name, str) else name)
+        if attribute in ("channel", "ticket_type", "urgency") and attribute in self.map.codes:
+            return attribute, lambda record: record.code(attribute, name)
+        read = {"due_upper_at": Record.due, "persons": Record.whole, "repeat": Record.flag, "restricted": Record.flag}.get(
+            attribute, Record.text
+        )
+        return attribute, lambda record: read(record, name)
 
     def __call__(self, raw: Raw, *, export_at: datetime | None = None, file: str = "") -> Normalised:
         """The canonical form of ``raw``; ``export_at`` and ``file`` are given for records of export files."""
@@ -318,52 +361,44 @@ class Normaliser:
         if record.faults:
             found.record_id = self.record_id(record.raw)
             return
-        found.out_of_order = any(event.occurred_at is not None and event.occurred_at < ticket.received_at for event in ticket.events)
         _mask(ticket, found.names, self.key)
-        found.ticket, found.content_id = ticket, content_id(ticket)
+        found.ticket, found.events = ticket, _rows(ticket.events)
+        received = _stamp(ticket.received_at)
+        found.out_of_order = any(row[1] is not None and row[1] < received for row in found.events)
+        found.content_id = _content_id(ticket, found.events)
 
     def _missing(self, record: Record, ticket: Ticket) -> str | None:
         """What a ticket cannot do without, where the map forgot to require it; and an event of an interface without its time."""
         for name in ("source_no", "updated_at", "received_at"):
             if getattr(ticket, name) is None:
                 return f"{self.map.fields.get(name, name)} is empty"
-        if sum(event.event_type == "received" for event in ticket.events) != 1:
+        if [event.event_type for event in ticket.events].count("received") != 1:
             raise LaneStopped(
                 f"{self.source.name}: expected one event received per record, found none or several; correct events() of the source"
             )
         if record.export_at is not None:
             return None
-        undated = next((event.event_type for event in ticket.events if event.occurred_at is None), None)
-        return f"the event {undated} has no time" if undated else None
+        for event in ticket.events:
+            if event.occurred_at is None:
+                return f"the event {event.event_type} has no time"
+        return None
 
     def _ticket(self, record: Record, found: Normalised, events: list[Event]) -> Ticket:
         limit_amount, limit_unit, due_at = self._limit(record)
+        told = self._constants.copy()
+        for attribute, read in self._readers:
+            told[attribute] = read(record)
         return Ticket(
             source=self.source.name,
             # None only on the way to quarantine.
             source_no=found.source_no,  # type: ignore[arg-type]
             updated_at=found.updated_at,  # type: ignore[arg-type]
             received_at=found.received_at,  # type: ignore[arg-type]
-            channel=self._coded(record, "channel"),
-            ticket_type=self._coded(record, "ticket_type"),
-            urgency=self._coded(record, "urgency"),
-            category=self._category(record),
-            area=self._text(record, "area"),
-            unit=self._text(record, "unit"),
-            title=self._text(record, "title"),
-            content=self._text(record, "content"),
-            address=self._text(record, "address"),
-            petitioner=self._text(record, "petitioner"),
-            phone=self._text(record, "phone"),
-            id_number=self._text(record, "id_number"),
-            persons=self._whole(record, "persons"),
-            repeat=self._flag(record, "repeat"),
-            restricted=self._flag(record, "restricted"),
             due_at=due_at,
-            due_upper_at=self._due(record, "due_upper_at"),
             limit_amount=limit_amount,
             limit_unit=limit_unit,
             events=events,
+            **told,
         )
 
     def _text(self, record: Record, attribute: str) -> str | None:
@@ -380,33 +415,12 @@ class Normaliser:
         name = self.map.fields.get(attribute)
         return record.due(name) if name else None
 
-    def _whole(self, record: Record, attribute: str) -> int | None:
-        name = self.map.fields.get(attribute)
-        return record.whole(name) if name else None
-
-    def _flag(self, record: Record, attribute: str) -> bool:
-        name = self.map.fields.get(attribute)
-        return record.flag(name) if name else bool(self.map.constants.get(attribute, False))
-
     def _coded(self, record: Record, attribute: str) -> str | None:
         """By the code table of that name where the map has one, else the name as sent."""
         name = self.map.fields.get(attribute)
         if name is None or attribute not in self.map.codes:
             return self._text(record, attribute)
         return record.code(attribute, name)
-
-    def _category(self, record: Record) -> str | None:
-        told = self.map.fields.get("category")
-        if told is None:
-            return self.map.constants.get("category")
-        levels: list[str] = []
-        for name in [told] if isinstance(told, str) else told:
-            value = record.raw.get(name)
-            if isinstance(value, list):
-                levels.extend(_plain(part) or "" for part in value)
-            else:
-                levels.extend((record.text(name) or "").split("/"))
-        return "/".join(level.strip() for level in levels if level.strip()) or None
 
     def _limit(self, record: Record) -> tuple[int | None, str | None, datetime | None]:
         """Amount and unit of the limit told, and the due told."""
@@ -454,31 +468,38 @@ def normalise(
 
 def content_id(ticket: Ticket) -> str:
     """32 hex digits: SHA-256 over canonical JSON of attributes and events. The platform's update time is no content."""
-    told: dict[str, Any] = {name: value for name in _CONTENT if (value := getattr(ticket, name)) is not None and value is not False}
-    for name in ("received_at", "due_at", "due_upper_at"):
-        if name in told:
-            told[name] = _stamp(told[name])
-    told["events"] = [
-        [one.event_type, _stamp(one.occurred_at), one.unit, _stamp(one.old_due), _stamp(one.new_due), one.satisfaction, one.note]
-        for one in ticket.events
-    ]
-    return sha256(_CANONICAL(told).encode()).hexdigest()[:32]
+    return _content_id(ticket, _rows(ticket.events))
 
 
 def clean(text: str) -> str | None:
     """Text as people wrote it: without BOM, ``_x000D_``, tags, entities, padding and control characters, digits half-width."""
-    if not (text.isascii() and text.isalnum()) and _DIRTY.search(text):
-        text = _cleaned(text)
-    return text or None
+    if text.isascii() and text.isalnum():
+        return text
+    # Most texts need none of it. What Python calls printable holds no control, no mark without width and no blank but " ".
+    plain = text.isprintable() and not _DIRTY.search(text) and "_x" not in text and "  " not in text and text.strip(" ") == text
+    return (text if plain else _cleaned(text)) or None
+
+
+class _Cleaned(dict[str, str | None]):
+    """Text → as :func:`clean` makes it. Units, codes and stock phrases come again and again; they are kept, within bounds."""
+
+    def __missing__(self, text: str) -> str | None:
+        found = clean(text)
+        if len(text) <= _SHORT:
+            if len(self) >= _KEPT:
+                self.clear()
+            self[text] = found
+        return found
+
+
+# So many texts of at most so many characters are kept.
+_KEPT, _SHORT = 20_000, 32
+_CLEANED = _Cleaned()
 
 
 # --- text ---------------------------------------------------------------------------------------------------------------
 
-# Most texts need none of this; one look tells.
-_DIRTY = re.compile(
-    r"[\x00-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\uff10-\uff19\ud800-\udfff\ufffe\uffff<&]"
-    r"|_x[0-9A-Fa-f]{4}_|^ | $|  "
-)
+_DIRTY = re.compile("[<&０-９]")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
 _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
@@ -550,6 +571,10 @@ _SERIALS = (20000, 80000)
 _MILLISECONDS = (10**11, 10**13)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = range(1900, 3000)
+# Since 1992 Beijing is eight hours ahead without exception: times of one zone are told apart by plain arithmetic.
+_PLAIN_ZERO = datetime(1992, 1, 1, tzinfo=BEIJING)
+_PLAIN_STAMP = int(_PLAIN_ZERO.timestamp())
+_PLAIN_MILLISECONDS = _PLAIN_STAMP * 1000
 
 
 def _read_time(value: Any) -> tuple[datetime, bool]:
@@ -557,10 +582,15 @@ def _read_time(value: Any) -> tuple[datetime, bool]:
 
     :raises ValueError: where the value is none of the forms of sources.md.
     """
+    # The two forms that nearly every record has go first.
+    if value.__class__ is int and _PLAIN_MILLISECONDS <= value < _MILLISECONDS[1]:
+        return _PLAIN_ZERO + timedelta(seconds=value // 1000 - _PLAIN_STAMP), False
     if value.__class__ is str:
-        # The form that nearly every record has, without the cost of a pattern.
         if len(value) == 19 and value[4] == "-" and value[10] == " " and value[13] == ":" and value.isascii():
-            return _zoned(datetime.fromisoformat(value)), False
+            told = datetime.fromisoformat(value)
+            if told.tzinfo is None and 1900 <= told.year < 3000:
+                return told.replace(tzinfo=BEIJING), False
+            return _zoned(told), False
         return _read_text_time(value)
     if isinstance(value, bool) or value is None:
         raise ValueError
@@ -621,10 +651,57 @@ def _end_of_day(told: datetime, date_alone: bool) -> datetime:
 # --- content and masks --------------------------------------------------------------------------------------------------
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
+# The same text, for plain values: without blanks, keys in order, nothing escaped that need not be.
+_CONTENT_JSON = msgspec.json.Encoder(order="sorted").encode
+_CONTENT_OF = attrgetter(*_CONTENT)
+_CONTENT_TIMES = ("received_at", "due_at", "due_upper_at")
+
+
+def _content_id(ticket: Ticket, events: list[list[Any]]) -> str:
+    told: dict[str, Any] = {
+        name: value for name, value in zip(_CONTENT, _CONTENT_OF(ticket), strict=True) if value is not None and value is not False
+    }
+    for name in _CONTENT_TIMES:
+        if name in told:
+            told[name] = _stamp(told[name])
+    told["events"] = events
+    return sha256(_CONTENT_JSON(told)).hexdigest()[:32]
+
+
+def _rows(events: list[Event]) -> list[list[Any]]:
+    return [
+        [
+            one.event_type,
+            _stamp(one.occurred_at),
+            one.unit,
+            None if one.old_due is None else _stamp(one.old_due),
+            None if one.new_due is None else _stamp(one.new_due),
+            one.satisfaction,
+            one.note,
+        ]
+        for one in events
+    ]
 
 
 def _stamp(told: datetime | None) -> int | None:
-    return None if told is None else int(told.timestamp())
+    """Epoch seconds."""
+    if told is None:
+        return None
+    if told.tzinfo is BEIJING and told >= _PLAIN_ZERO:
+        passed = told - _PLAIN_ZERO
+        return passed.days * 86_400 + passed.seconds + _PLAIN_STAMP
+    return int(told.timestamp())
+
+
+def _category(record: Record, fields: list[str]) -> str | None:
+    levels: list[str] = []
+    for name in fields:
+        value = record.raw.get(name)
+        if isinstance(value, list):
+            levels.extend(_plain(part) or "" for part in value)
+        else:
+            levels.extend((record.text(name) or "").split("/"))
+    return "/".join(plain for level in levels if (plain := level.strip())) or None
 
 
 def _mask(ticket: Ticket, names: tuple[str, ...], key: bytes) -> None:

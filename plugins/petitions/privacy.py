@@ -31,6 +31,8 @@ def mask_phone(text: str | None) -> str | None:
     """``13800000001`` → ``138****0001``; whatever else stands in a phone field does not leave it."""
     if not text:
         return None
+    if len(text) == 11 and text[0] == "1" and text.isdecimal():
+        return f"{text[:3]}****{text[7:]}"
     masked = _masked_numbers(text)
     if masked != text:
         return _UNMASKED_REST.sub("**", masked)
@@ -64,6 +66,8 @@ def names_in(text: str | None) -> tuple[str, ...]:
     """
     if not text or text in NOBODY:
         return ()
+    if _PLAIN_NAME.fullmatch(text):
+        return (text,)
     parts = {*_NAME_BREAK.split(_closed_up(text)), *([text] if _SPREAD.fullmatch(text) else [])}
     found = {part for part in parts if part not in NOBODY and "*" not in part and (len(part) >= 4 or _CHINESE_NAME.search(part))}
     return tuple(sorted(found, key=lambda part: (-len(part), part)))
@@ -75,7 +79,16 @@ def person_key(key: bytes, phone: str | None, id_number: str | None) -> str | No
     The phone goes first because every platform asks for it: one person has one key on all of them.
     """
     told = normal_phone(phone) or _normal_id(id_number)
-    return hmac.new(key, told.encode(), hashlib.sha256).hexdigest() if told else None
+    if not told:
+        return None
+    keyed = _keyed(key).copy()
+    keyed.update(told.encode())
+    return keyed.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _keyed(key: bytes) -> hmac.HMAC:
+    return hmac.new(key, digestmod=hashlib.sha256)
 
 
 def normal_phone(text: str | None) -> str | None:
@@ -138,6 +151,7 @@ _BREAK = r"\s、,，;；/|()（）"
 _NAME_BREAK = re.compile(rf"[{_BREAK}]+")
 # A name that is masked already comes out as it went in.
 _NAME = re.compile(rf"(?P<kept>(?:{_COMPOUND})(?=[^{_BREAK}])|[^{_BREAK}])[^{_BREAK}]*")
+_PLAIN_NAME = re.compile(r"[\u3400-\u9fff]{2,8}")
 _CHINESE_NAME = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff] ?[\u3400-\u9fff\U00020000-\U0003ffff]")
 # Registers set short names wide: 李 四.
 _SPREAD = re.compile(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,3}")
@@ -169,8 +183,10 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 _NO_DIGIT = re.compile(r"\D")
 _MOBILE = re.compile(_MOBILE_NUMBER)
 _NUMBERS = re.compile(rf"(?P<id>{_ID_18}|{_ID_15})|(?P<mobile>{_MOBILE_NUMBER})|(?P<landline>{_LANDLINE})")
-# Digits and what may stand between them: the only places where the patterns above need to look.
-_RUN = re.compile(r"[+(（]?\d[\d() \-－—–·.（）转+]{5,}[\dXxＸｘ]")
+# Digits and what may stand between them: the only places where the patterns above need to look. Most texts have none.
+_BETWEEN = r"[\d() \-－—–·.（）转+]"
+_RUN = re.compile(rf"[+(（]?\d{_BETWEEN}{{5,}}[\dXxＸｘ]")
+_ANY_RUN = re.compile(rf"\d{_BETWEEN}{{5}}")
 # In a phone field, what is left beside the masked number: a name, a further number.
 _UNMASKED_REST = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|(?<!\*)\d{5,}")
 
@@ -178,7 +194,7 @@ _UNMASKED_REST = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|(?<!\*)\d{5,
 def _masked_numbers(text: str) -> str:
     if "@" in text:
         text = _EMAIL.sub(lambda found: f"{found.group()[0]}***@{found[1]}", text)
-    return _RUN.sub(_masked_run, text)
+    return _RUN.sub(_masked_run, text) if _ANY_RUN.search(text) else text
 
 
 def _masked_run(found: re.Match[str]) -> str:

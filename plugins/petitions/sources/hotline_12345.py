@@ -58,7 +58,7 @@ class Hotline12345(Source):
     def _map(self) -> dict[str, Any]:
         return self.settings.source_maps[self.name]
 
-    @property
+    @cached_property
     def _flow(self) -> dict[str, str]:
         return self._map["flow"]
 

@@ -67,11 +67,11 @@ class Provincial(Source):
     def _map(self) -> dict[str, Any]:
         return self.settings.source_maps[self.name]
 
-    @property
+    @cached_property
     def _flow(self) -> dict[str, str]:
         return self._map["flow"]
 
-    @property
+    @cached_property
     def _columns(self) -> dict[str, str]:
         return self._map["columns"]
 
