@@ -33,11 +33,14 @@ help: ## this list
 run: $(READY) ## the nightly job over the demo year (FROM, TO), on stand-in platforms, then the report
 	@$(BIN)/python -m platforms exec --home "$(PETITIONS_HOME)" -- $(BIN)/python scripts/nightly.py --from $(FROM) --to $(TO)
 
+# A worker for each core; one that is done takes over tests that still wait at another. ARGS="-n 0" runs them in this process.
+PYTEST := PETITIONS_HOME= $(BIN)/python -m pytest --numprocesses=logical --dist=worksteal
+
 test: $(READY) ## all tests but the slow ones
-	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" PETITIONS_HOME= $(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-all: $(READY) ## all tests
-	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" PETITIONS_HOME= $(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	@$(PYTEST) -m "slow or not slow" $(ARGS)
 
 test-stack: $(READY) ## the services of docker-compose.yml as processes: a night through two workers, one of them killed; needs redis-server
 	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" PETITIONS_HOME= $(BIN)/python -m pytest -m "slow or not slow" tests/stack $(ARGS)

@@ -1,7 +1,12 @@
-"""What many tests share: the stand-in platforms of the demo county, and a home that holds its year."""
+"""What many tests share: Airflow's home, the stand-in platforms of the demo county, and a home that holds its year.
+
+`make test` has one worker for each core. Whatever is made once a session (platforms, a PostgreSQL server, Airflow's home) is made once a
+worker, so that no worker sees another's.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +14,11 @@ import pytest
 
 from tests.engines import empty_warehouse, postgres_server  # noqa: F401 - fixtures
 from tests.nightly.office import YEAR, County, Office, county
+
+# Before the first import of Airflow in this process, which reads these once: never the home of the person who runs the tests.
+_AIRFLOW_HOMES = Path(__file__).resolve().parents[1] / ".cache" / "test-airflow"
+os.environ["AIRFLOW_HOME"] = str(_AIRFLOW_HOMES / os.environ.get("PYTEST_XDIST_WORKER", "alone"))
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 
 @pytest.fixture(scope="session")
