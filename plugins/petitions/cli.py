@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from petitions import metrics as definitions
-from petitions import questions, warehouse
+from petitions import migrations, questions, warehouse
 from petitions.model import BEIJING, SOURCE_LABELS, SOURCES
 from petitions.questions import Scope
 from petitions.settings import CHECKOUT, Settings, SettingsError
@@ -343,6 +343,15 @@ def rebuild(without_removed: bool) -> None:
     click.echo(f"{told.batches} batches loaded, {told.tickets} tickets computed")
     for batch_id in told.left_out:
         click.echo(f"left out: {batch_id}, which was never loaded and cannot be checked today either", err=True)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the warehouse to the schema of this program, as the next run would. Waits for a run that writes."""
+    settings = Settings.from_environment()
+    warehouse.bring_up_to_date(settings)
+    with warehouse.reader(settings) as held:
+        click.echo(f"schema version {migrations.version(held)}")
 
 
 @main.command()

@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Literal
 
 from petitions import calendar, connections, time_limits, warehouse
+from petitions.migrations import WrongSchema
 from petitions.model import BEIJING, SOURCES
 from petitions.settings import CHECKOUT, Settings, SettingsError
 from petitions.sources.base import Ask, LaneStopped, Window
@@ -146,7 +147,7 @@ def _calendar(settings: Settings, today: date) -> Iterator[Finding]:
     try:
         with warehouse.reader(settings) as held:
             provisional = held.value("select count(*) from core.clock where provisional")
-    except warehouse.NoWarehouse:
+    except (warehouse.NoWarehouse, WrongSchema):  # the look at the warehouse says it
         return
     if provisional:
         yield Finding("warn", f"calendar: {provisional} dues are provisional", "`petitions calendar update` once the year is published")

@@ -84,6 +84,7 @@ def extract(source: str, window_from: date | None, window_to: date | None, run_i
     from petitions.extract import extract as land
 
     platform = _platform(source, settings)
+    warehouse.bring_up_to_date(settings)
     with _held(settings) as held:
         window = _window(held, settings, source, window_from, window_to)
         read_files = frozenset() if refetch or held is None else _read_files(held, source)

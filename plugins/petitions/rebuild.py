@@ -41,6 +41,7 @@ def rebuild(settings: Settings, *, without_removed: bool = False) -> Rebuilt:
     :raises LaneStopped: where a batch that is loaded cannot be checked today; the warehouse stays as it is.
     """
     ledger.fingerprints(settings)  # rules and calendar that cannot be used are told before anything is built
+    warehouse.bring_up_to_date(settings)
     landing = Landing.of(settings)
     batches, loaded = landing.batches(), _loaded(settings)
     _see_complete(batches, loaded, landing, without_removed)

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from petitions import migrations
 from petitions.connections import Connection, ConnectionMissing, get
 from petitions.settings import CHECKOUT, Settings, SettingsError
 
@@ -72,7 +73,11 @@ class Warehouse(ABC):
 
     def run(self, file: str, parameters: Mapping[str, Any] | None = None, **pieces: Any) -> None:
         """Run the statements of ``sql/<file>``, one after the other. ``pieces`` are what its Jinja expressions name."""
-        for statement in statements(_render(file, **pieces)):
+        self.script(_render(file, **pieces), parameters)
+
+    def script(self, text: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run the statements of a SQL text, one after the other."""
+        for statement in statements(text):
             self.execute(statement, parameters)
 
     def value(self, statement: str, parameters: Mapping[str, Any] | None = None) -> Any:
@@ -181,7 +186,8 @@ class Postgres(Warehouse):
             row_factory=dict_row,
             # bound on our side: `create table … as select` takes no parameters from the protocol
             cursor_factory=psycopg.ClientCursor,
-            options=f"-c timezone={ZONE} -c jit=off",
+            # A session whose program was killed ends within seconds, and with it the writer's lock, not when its statement is through.
+            options=f"-c timezone={ZONE} -c jit=off -c client_connection_check_interval=2s",
         )
 
     def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:
@@ -268,6 +274,8 @@ def reader(settings: Settings) -> Iterator[Warehouse]:
     """A read-only session.
 
     :raises NoWarehouse: when nothing was loaded yet, saying how to load.
+    :raises SchemaBehind: when the warehouse is older than this program (:func:`bring_up_to_date`).
+    :raises SchemaTooNew: when a newer program wrote it.
     """
     told = connection(settings)
     if told.conn_type == "duckdb":
@@ -281,6 +289,7 @@ def reader(settings: Settings) -> Iterator[Warehouse]:
             warehouse.close()
             raise NoWarehouse("the warehouse database is empty: nothing was loaded yet; run `petitions run --from D --to D`")
     try:
+        migrations.see_current(warehouse)
         yield warehouse
     finally:
         warehouse.close()
@@ -291,12 +300,27 @@ def writer(settings: Settings, publish: bool = True) -> Iterator[Warehouse]:
     """The one writing session; waits for another writer to finish.
 
     Readers see what was written when it ends well with ``publish`` (DuckDB), or when a transaction commits (PostgreSQL).
+    A warehouse that is older than this program gets the program's schema first.
+
+    :raises SchemaTooNew: when a newer program wrote the warehouse.
     """
     told = connection(settings)
     if told.conn_type == "duckdb":
         yield from _duckdb_writer(_duckdb_file(told), publish)
     else:
         yield from _postgres_writer(told)
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Give a warehouse that is older than this program the program's schema, and publish it. Does nothing otherwise."""
+    try:
+        with reader(settings):
+            return
+    except NoWarehouse:
+        return
+    except migrations.SchemaBehind:
+        with writer(settings):
+            return
 
 
 def is_being_written(settings: Settings) -> bool:
@@ -343,11 +367,15 @@ def _duckdb_rebuilt(file: Path) -> Iterator[Warehouse]:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(f"{file}.lock"):
         _sweep(file)
-        if file.exists():  # so that nothing of it is left in a log beside it
-            DuckDB(file, read_only=False).close()
+        if file.exists():  # so that nothing of it is left in a log beside it, and its history has the columns of today
+            earlier = DuckDB(file, read_only=False)
+            try:
+                migrations.upgrade(earlier)
+            finally:
+                earlier.close()
         fresh = DuckDB(_aside(file), read_only=False)
         try:
-            _prepare(fresh)
+            migrations.upgrade(fresh)
             _take_history(fresh, file if file.exists() else _published(file))
             yield fresh
             fresh.execute("checkpoint")
@@ -409,7 +437,7 @@ def _duckdb_writer(file: Path, publish: bool) -> Iterator[Warehouse]:
         _sweep(file)
         warehouse = DuckDB(file, read_only=False)
         try:
-            _prepare(warehouse)
+            migrations.upgrade(warehouse)
             yield warehouse
         finally:
             warehouse.close()
@@ -428,15 +456,10 @@ def _postgres_writer(told: Connection) -> Iterator[Warehouse]:
     warehouse = _postgres(told)
     try:
         warehouse.execute(f"select pg_advisory_lock({_WRITER_LOCK})")
-        _prepare(warehouse)
+        migrations.upgrade(warehouse)
         yield warehouse
     finally:
         warehouse.close()
-
-
-def _prepare(warehouse: Warehouse) -> None:
-    for file in sorted((SQL / "schema").glob("*.sql")):
-        warehouse.run(f"schema/{file.name}")
 
 
 def _duckdb_file(told: Connection) -> Path:
