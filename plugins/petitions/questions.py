@@ -239,6 +239,42 @@ def marked(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], g
         yield _confidential(row, {f"in_{count.key}" for count in counts}) if row["restricted"] else row
 
 
+def changed(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], then: datetime) -> list[dict[str, Any]]:
+    """The tickets that some count counts otherwise than it did by what was known at ``then``, in order of registration.
+
+    ``was`` and ``now`` are the keys of the counts that count the ticket, None where it was (is) none of the population and window.
+    """
+    counts, _, _ = metrics.definitions(scope.population)
+    marks = " || ".join(f"case when {count.condition} then '1' else '0' end" for count in counts)
+    asked = f"{RECEIVED} and {of_population(scope, appeal_channels)}"
+    rows = warehouse.rows(
+        f"""
+        with now as (
+            select ticket_id, version_id, known_from, received_at, unit, {marks} as marks from core.posting where {STANDING} and {asked}
+        ),
+        before as (
+            select ticket_id, version_id, known_from, received_at, unit, {marks} as marks
+            from core.posting where {STANDING.replace(":as_known", ":then")} and {asked}
+        )
+        select coalesce(n.ticket_id, b.ticket_id) as ticket_id, coalesce(n.received_at, b.received_at) as received_at,
+               coalesce(n.unit, b.unit) as unit, n.known_from as learned_at, b.marks as was, n.marks as now, c.title, c.restricted
+        from now n
+        full outer join before b on b.ticket_id = n.ticket_id
+        join core.ticket_version v on v.version_id = coalesce(n.version_id, b.version_id)
+        join core.content c on c.content_id = v.content_id
+        where n.marks is distinct from b.marks
+        order by 2, 1
+        """,
+        scope.parameters() | channel_parameters(appeal_channels) | {"then": then},
+    )
+
+    def counted(told: str | None) -> frozenset[str] | None:
+        return None if told is None else frozenset(count.key for count, mark in zip(counts, told, strict=True) if mark == "1")
+
+    answers = [row | {"was": counted(row["was"]), "now": counted(row["now"])} for row in rows]
+    return [_confidential(row, {"was", "now"}) if row["restricted"] else row for row in answers]
+
+
 def flow(
     warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], by: Sequence[str] = ()
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -205,6 +206,31 @@ def test_changed_content_is_the_next_issue_and_the_old_one_stays(settings: Setti
     index = Page(settings.reports / "index.html")
     assert index.addresses == [f"{second.name}/index.html", f"{first.name}/index.html"]
     assert not [path for path in settings.reports.iterdir() if path.suffix == ".tmp"]
+
+
+def test_a_correction_is_told_ticket_by_ticket_in_the_next_issue(settings: Settings) -> None:
+    """Of three letters one turns out to be closed late, one was closed by mistake, and one was never known before."""
+    letters = [county._letter(n) for n in range(2)]
+    county.load(settings, "provincial", letters, window=("2023-05-01", "2023-12-31 23:59:59"))
+    first = issue(settings, *YEAR)
+    written = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    late = replace(letters[0], events=[*letters[0].events, ("closed", "2024-02-10 09:00:00")])
+    reopened = replace(letters[1], events=[*letters[1].events, ("reopened", "2023-07-03 09:00:00")])
+    county.load(settings, "provincial", [late, reopened, county._letter(2)], fetched="2024-02-11 02:30:00")
+    second = issue(settings, *YEAR)
+    told = {row["件编号"]: (row["上一期状态"], row["本期状态"]) for row in rows(second, "tickets/changes.csv")}
+    # The first was closed after the report's day: it stays as it was.
+    assert told == {
+        "provincial:X1": ("按时办结；无返工", "未办结（时限内）；有返工"),
+        "provincial:X2": ("未计入", "按时办结"),
+    }
+    changed = {row[1]: row[2:] for row in cells(second, "changed_figures") if row[0] == "诉求件"}
+    assert [figure(second, key)["text"] for key in changed["受理量"]] == ["2", "3"]
+    assert [figure(second, key)["as_known"][:10] for key in changed["办结率"]] == ["2024-01-01", "2024-02-11"]
+    assert "办结" not in changed  # one left, one came
+    assert "本报告为第2期，有2件的状态与第1期不同" in Page(second / "index.html").shown
+    assert {path: path.read_bytes() for path in written} == written
+    assert not [one for section in read(first)["sections"] for one in section["blocks"] if one.get("id") == "changes"]
 
 
 def test_as_known_reproduces_what_was_said(settings: Settings) -> None:

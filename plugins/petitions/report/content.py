@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Any
 
 from petitions import metrics
 from petitions.model import BEIJING
-from petitions.report import sections, wording
+from petitions.report import changes, sections, wording
 from petitions.report.data_state import IN_DOUBT
 from petitions.report.figures import dictionary
 from petitions.report.inquiry import Asked, Inquiry
@@ -89,6 +89,7 @@ def gather(
         sections.opinion(asked, tells_repeats),
         sections.cases(asked),
         sections.visits(asked),
+        changes.section(asked, lists, previous),
         sections.data(asked),
         sections.whole_lists(asked, lists),
     )
@@ -104,13 +105,13 @@ def gather(
         "as_known": _iso(asked.as_known),
         "as_known_asked": _iso(told.as_known),
         "appeal_channels": list(asked.appeal_channels),
-        "notices": _notices(asked),
+        "notices": _notices(asked, lists, previous),
         "sections": printed,
         "lanes": list(asked.lanes.values()),
     }
     used = {asked.figures.book[key]["metric"] for key in figures_of(printed)}
     for one in asked.figures.book.values():
-        one |= {"as_of": one.get("as_of", document["as_of"]), "as_known": document["as_known"]}
+        one |= {"as_of": one.get("as_of", document["as_of"]), "as_known": one.get("as_known", document["as_known"])}
     document |= {"dictionary": dictionary(used), "figures": list(asked.figures.book.values())}
     return document, lists.all
 
@@ -139,14 +140,22 @@ def _numbered(*sections: dict[str, Any] | None) -> list[dict[str, Any]]:
     return [section | {"title": f"{_NUMERALS[place]}、{section['title']}"} for place, section in enumerate(there)]
 
 
-def _notices(asked: Inquiry) -> list[dict[str, Any]]:
+def _notices(asked: Inquiry, lists: TicketLists, previous: Document | None) -> list[dict[str, Any]]:
     """What a reader must know before any figure."""
+    notices = []
     told = [
         f"{lane['label']}：{lane['printed']}" + (f"（{lane['reservation']}）" if lane["reservation"] else "")
         for lane in asked.lanes.values()
         if lane["state"] in IN_DOUBT
     ]
-    return [{"text": f"数据不完整，请谨慎引用。{'；'.join(told)}。", "warning": True}] if told else []
+    if told:
+        notices.append({"text": f"数据不完整，请谨慎引用。{'；'.join(told)}。", "warning": True})
+    if previous is not None:
+        number = previous["issue"]["number"]
+        changed = f"有{lists.all['changes'].total}件的状态与第{number}期不同" if "changes" in lists.all else f"与第{number}期有差异"
+        text = f"本报告为第{number + 1}期，{changed}，见“与上一期的差异”；第{number}期保持不变。"
+        notices.append({"text": text, "warning": False})
+    return notices
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -36,8 +36,9 @@ COLUMNS = {
 FURTHER = {
     "card": "预警",
     "working_days_left": "剩余工作日",
-    "passage": "进出",
-    "passed_at": "进出时间",
+    "was": "上一期状态",
+    "now": "本期状态",
+    "learned_at": "得知时间",
     "by_category": "类别（一级）",
     "by_age": "已登记天数",
     "by_due_in": "距办结时限",
@@ -46,7 +47,13 @@ FURTHER = {
     "by_year": "登记年份",
 }
 TYPES = {"consult": "咨询", "help": "求助", "complaint": "投诉", "report": "举报", "suggestion": "建议", "praise": "表扬"}
-CHANNELS = {"letter": "来信", "visit": "来访", "online": "网上", "mobile": "手机", "phone": "电话"}
+CHANNELS = {"letter": "来信", "visit": "来访", "online": "网上", "mobile": "手机", "phone": "电话"} | {
+    "wechat": "微信",
+    "web": "网站",
+    "app": "手机客户端",
+    "transfer": "转办",
+    "board": "留言板",
+}
 SATISFACTION = {"satisfied": "满意", "basically_satisfied": "基本满意", "dissatisfied": "不满意"}
 CONFIDENTIAL = "（保密件，不列内容）"
 _WORDS: dict[str, Mapping[str, str]] = {
