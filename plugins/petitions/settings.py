@@ -76,6 +76,7 @@ class Reports(_Section):
     few_tickets: int = Field(default=10, ge=1)
     due_soon_days: int = Field(default=5, ge=0)
     small_cell: int = Field(default=3, ge=1)
+    organisation: str = ""
 
 
 class Options(_Section):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petitions import questions, warehouse
-from petitions.report import content, page, shelf
+from petitions.report import content, official, page, shelf, spreadsheet
 from petitions.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["issue"]
 
 # What a report's folder holds beside report.json and the lists, and who writes it.
-WRITERS: dict[str, shelf.Writer] = {"index.html": page.write}
+WRITERS: dict[str, shelf.Writer] = {"index.html": page.write, "report.xlsx": spreadsheet.write, "report.docx": official.write}
 
 
 def issue(

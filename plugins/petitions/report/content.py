@@ -3,7 +3,8 @@
 The document, all keys always there:
 
 - ``title``, ``edition`` (``full``, or ``forwarded`` 外发: small cells hidden, no lists of tickets), ``period`` (Chinese, for the heading),
-  ``from``, ``to``, ``as_of``, ``as_of_told`` (Chinese), ``as_known``, ``as_known_asked``, ``appeal_channels``;
+  ``from``, ``to``, ``as_of``, ``as_of_told`` (Chinese), ``as_known``, ``as_known_asked``, ``appeal_channels``,
+  ``organisation`` (who signs; may be empty);
 - ``notices``: what is to be read before anything else, ``[{"text", "warning"}]``;
 - ``sections``: in the order of print, each ``{"id", "title", "blocks"}``; the title bears its number (一、…);
 - ``figures``: every number of the report, once. ``id``, ``metric``, ``printed``, ``population``, ``filters``, ``as_of``, ``as_known``;
@@ -105,6 +106,7 @@ def gather(
         "as_known": _iso(asked.as_known),
         "as_known_asked": _iso(told.as_known),
         "appeal_channels": list(asked.appeal_channels),
+        "organisation": settings.options.reports.organisation,
         "notices": _notices(asked, lists, previous),
         "sections": printed,
         "lanes": list(asked.lanes.values()),

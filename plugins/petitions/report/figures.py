@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -106,6 +107,23 @@ def as_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     return NOT_KNOWN if value is None else str(value)
+
+
+_NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<digits>\d+)(?:\.(?P<decimals>\d+))?(?P<percent> ?%)?")
+
+
+def as_number(text: str) -> tuple[float, str] | None:
+    """The number that a printed figure says, and the spreadsheet format under which it prints so again; None for ``—`` and ``<3``.
+
+    ``99.39 %`` is 0.9939 under ``0.00 %``: what is printed is what was rounded, never another rounding of what lies behind it.
+    """
+    told = _NUMBER.fullmatch(text)
+    if told is None:
+        return None
+    decimals, percent = told["decimals"] or "", told["percent"] or ""
+    number = Decimal(f"{told['sign']}{told['digits']}.{decimals}") / (100 if percent else 1)
+    shape = "0" + ("." + "0" * len(decimals) if decimals else "") + percent
+    return float(number), f"+{shape};-{shape};{shape}" if told["sign"] else shape
 
 
 def printed(metric: str) -> str:
