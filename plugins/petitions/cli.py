@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from petitions import metrics as definitions
-from petitions import migrations, questions, warehouse
+from petitions import migrations, periods, questions, warehouse
 from petitions.model import BEIJING, SOURCE_LABELS, SOURCES
 from petitions.questions import Scope
 from petitions.settings import CHECKOUT, Settings, SettingsError
@@ -320,12 +320,33 @@ def quarantine_dismiss(record_id: str, note: str) -> None:
 
 
 @main.command()
-@options(WINDOW, AS_OF, AS_KNOWN)
+@click.option("--from", "start", type=Day(), help="First day of registration, inclusive.")
+@click.option("--to", "end", type=Day(), help="Last day of registration, inclusive.")
+@click.option("--period", type=click.Choice(list(periods.KINDS)), help="In place of --from and --to: the kind of period.")
+@click.option(
+    "--of", "told", metavar="PERIOD", help="Which: 2023, 2023-H2, 2023-Q4, 2023-10, 2023-W40, or a day in it. Default: the last whole one."
+)
+@options(AS_OF, AS_KNOWN)
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write into. Default: reports/ of the home.")
-def report(start: date, end: date, as_of: datetime | None, as_known: datetime | None, out: str | None) -> None:
-    """Issue the report of a window; prints its folder."""
+def report(
+    start: date | None,
+    end: date | None,
+    period: str | None,
+    told: str | None,
+    as_of: datetime | None,
+    as_known: datetime | None,
+    out: str | None,
+) -> None:
+    """Issue the report of a window or of a period; prints its folder."""
     from petitions.report import issue
 
+    if period and (start or end):
+        raise questions.WrongQuestion("--period: expected no --from and --to beside it")
+    if period:
+        asked = periods.written(period, told) if told else periods.before(period, datetime.now(BEIJING).date())
+        start, end = asked.first, asked.last
+    if start is None or end is None:
+        raise questions.WrongQuestion("expected --from and --to, or --period")
     click.echo(issue(Settings.from_environment(), start, end, as_of=as_of, as_known=as_known, out=Path(out) if out else None))
 
 

@@ -3,8 +3,8 @@
 The document, all keys always there:
 
 - ``title``, ``edition`` (``full``, or ``forwarded`` 外发: small cells hidden, no lists of tickets), ``period`` (Chinese, for the heading),
-  ``from``, ``to``, ``as_of``, ``as_of_told`` (Chinese), ``as_known``, ``as_known_asked``, ``appeal_channels``,
-  ``organisation`` (who signs; may be empty);
+  ``period_kind`` and ``period_name`` (``month``, 2023年10月; null where the window is no such period), ``from``, ``to``, ``as_of``,
+  ``as_of_told`` (Chinese), ``as_known``, ``as_known_asked``, ``appeal_channels``, ``organisation`` (who signs; may be empty);
 - ``notices``: what is to be read before anything else, ``[{"text", "warning"}]``;
 - ``sections``: in the order of print, each ``{"id", "title", "blocks"}``; the title bears its number (一、…);
 - ``figures``: every number of the report, once. ``id``, ``metric``, ``printed``, ``population``, ``filters``, ``as_of``, ``as_known``;
@@ -42,7 +42,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from petitions import metrics
+from petitions import metrics, periods
 from petitions.model import BEIJING
 from petitions.report import changes, sections, wording
 from petitions.report.data_state import IN_DOUBT
@@ -95,12 +95,15 @@ def gather(
         sections.whole_lists(asked, lists),
     )
     lists.link(asked.figures)
+    kind = periods.kind_of(told.first, told.last)
     document = {
         "title": TITLE,
         "edition": "full",
         "from": told.first.isoformat(),
         "to": told.last.isoformat(),
         "period": wording.period(told.first, told.last),
+        "period_kind": kind,
+        "period_name": periods.Period(kind, told.first, told.last).name if kind else None,
         "as_of": told.as_of.isoformat(),
         "as_of_told": wording.moment(told.as_of),
         "as_known": _iso(asked.as_known),

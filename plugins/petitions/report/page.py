@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from petitions import periods
 from petitions.model import BEIJING
 from petitions.report import embedded
 from petitions.report.content import Document, Lists
@@ -44,8 +45,10 @@ def write(document: Document, lists: Lists, path: Path) -> None:
 
 
 def render_index(rows: Sequence[dict[str, Any]]) -> str:
-    """The page that lists all reports."""
-    return _environment().get_template("index.html").render(reports=rows)
+    """The page that lists all reports, by kind of period."""
+    kinds = [(kind, label) for kind, (label, _) in reversed(periods.KINDS.items())]
+    groups = [(label, [row for row in rows if row["kind"] == kind]) for kind, label in [*kinds, (None, "其他时段")]]
+    return _environment().get_template("index.html").render(groups=[(label, told) for label, told in groups if told])
 
 
 @cache

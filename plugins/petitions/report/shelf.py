@@ -93,10 +93,10 @@ def draft(shelf: Path, name: str) -> Iterator[Draft]:
 
 
 def write_index(shelf: Path) -> None:
-    """The page that lists all reports of a shelf, newest first."""
-    reports = [(folder.name, _read(folder)) for folder in shelf.iterdir() if _FOLDER.fullmatch(folder.name) and folder.is_dir()]
-    followed = {report["issue"]["follows"]: name for name, report in reports}
-    rows = [_entry(name, report, followed.get(name)) for name, report in reports]
+    """The page that lists all reports of a shelf by kind of period, newest first."""
+    rows = [_entry(folder) for folder in shelf.iterdir() if _FOLDER.fullmatch(folder.name) and folder.is_dir()]
+    followed = {row["follows"]: row["name"] for row in rows}
+    rows = [row | {"followed_by": followed.get(row["name"])} for row in rows]
     rows.sort(key=lambda row: (row["to"], row["from"], row["as_of"], row["number"]), reverse=True)
     aside = shelf / ".index.tmp"
     aside.write_text(page.render_index(rows), encoding="utf-8")
@@ -130,18 +130,24 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _entry(name: str, report: Document, followed_by: str | None) -> dict[str, Any]:
+def _entry(folder: Path) -> dict[str, Any]:
+    """A report's line in the index. It is kept beside the report: to read a thousand whole reports for one page takes too long."""
+    kept = folder / "entry.json"
+    if not kept.exists():
+        kept.write_text(json.dumps(_line(folder.name, _read(folder)), ensure_ascii=False), encoding="utf-8")
+    told: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    return told
+
+
+def _line(name: str, report: Document) -> dict[str, Any]:
     figures = {figure["id"]: figure["text"] for figure in report["figures"]}
     return {
         "name": name,
-        "from": report["from"],
-        "to": report["to"],
-        "as_of": report["as_of"],
-        "period": report["period"],
-        "as_of_told": report["as_of_told"],
-        "number": report["issue"]["number"],
-        "issued_at": report["issue"]["issued_at"],
-        "followed_by": followed_by,
+        "kind": report.get("period_kind"),
+        "edition": report["edition"],
+        **{key: report[key] for key in ("from", "to", "as_of", "as_of_told")},
+        "period": report.get("period_name") or report["period"],
+        **{key: report["issue"][key] for key in ("number", "follows", "issued_at")},
         "figures": [figures.get(f"appeals.{key}", "—") for key in ("received", "closed", "open", "on_time_rate")],
     }
 
