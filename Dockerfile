@@ -1,8 +1,8 @@
 # Airflow's own image with our lock over it: the same versions as on a developer's machine.
 FROM apache/airflow:3.3.2-python3.11
 
-# The lock is installed over the image's own set, with hashes; what the image has more (the web log-in by FAB) stays at the versions
-# that Airflow released it with. `pip check` fails the build where the two do not agree.
+# The lock is installed over the image's own set, with hashes; what the image has more stays at the versions that Airflow released it
+# with. `pip check` fails the build where the two do not agree.
 COPY --chown=airflow:0 requirements.lock /opt/petitions/requirements.lock
 RUN pip install --no-cache-dir --require-hashes --requirement /opt/petitions/requirements.lock && pip check
 

@@ -91,12 +91,29 @@ def lane(source: str) -> Any:
     return steps()
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, pool="petitions_writer", outlets=[WAREHOUSE], execution_timeout=timedelta(hours=2))
-def refresh() -> dict[str, Any]:
-    """Recompute clocks, ledger and marts of the tickets that changed, whichever lanes loaded. Returns counts."""
+def tell_freshness() -> None:
+    """How far the data of each platform reach: with the event of the asset, and as a gauge where Airflow's metrics are on."""
+    from airflow.sdk.observability import stats
+
     from petitions import nightly
 
-    return nightly.refresh()
+    now, reaches = datetime.now(BEIJING), nightly.freshness()
+    get_current_context()["outlet_events"][WAREHOUSE].extra = {
+        f"{reach.source}_until": reach.until.isoformat() for reach in reaches if reach.until is not None
+    }
+    for reach in reaches:
+        if (behind := reach.behind(now)) is not None:
+            stats.gauge(f"petitions.hours_behind.{reach.source}", round(behind / timedelta(hours=1), 2))
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, pool="petitions_writer", outlets=[WAREHOUSE], execution_timeout=timedelta(hours=2))
+def refresh() -> dict[str, Any]:
+    """Recompute clocks, ledger and marts of the tickets that changed, whichever lanes loaded; tell how fresh each platform is."""
+    from petitions import nightly
+
+    counts = nightly.refresh()
+    tell_freshness()
+    return counts
 
 
 @task(execution_timeout=timedelta(hours=1))

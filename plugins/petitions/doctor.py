@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
 from petitions import calendar, connections, time_limits, warehouse
+from petitions.freshness import Reach, reaches
 from petitions.migrations import WrongSchema
 from petitions.model import BEIJING, SOURCES
 from petitions.settings import CHECKOUT, Settings, SettingsError
@@ -22,6 +27,8 @@ Level = Literal["ok", "warn", "fail"]
 GIB = 1 << 30
 #: Below the first a night may not end, below the second somebody should look.
 DISK_FAIL, DISK_WARN = 1 * GIB, 5 * GIB
+#: A night that was left out, and half a day for it to be made up.
+STALE = timedelta(hours=36)
 # A question that every platform answers with nothing, by its full way in: address, secret, form of the answer.
 NOTHING = Window(datetime(2000, 1, 1, tzinfo=BEIJING), datetime(2000, 1, 1, 0, 0, 1, tzinfo=BEIJING))
 IMPATIENT = {"max_attempts": 1, "timeout_s": 10, "patience_s": 15}
@@ -49,6 +56,7 @@ def examine(settings: Settings, today: date) -> Iterator[Finding]:
         ("time limits", lambda: _rules(settings)),
         ("calendar", lambda: _calendar(settings, today)),
         ("landing key", lambda: _landing_key(settings)),
+        ("alert", _alert),
         ("warehouse", lambda: _warehouse(settings)),
         *((f"platform {source}", lambda source=source: _platform(settings, source)) for source in SOURCES),
     ]
@@ -163,23 +171,57 @@ def _landing_key(settings: Settings) -> Iterator[Finding]:
         yield Finding("warn", "landing key: none, raw records are kept in plain", cure)
 
 
+def _alert() -> Iterator[Finding]:
+    """Who is told of a night that failed."""
+    ways = []
+    if _airflow_setting("petitions", "alert_email"):
+        ways.append("by e-mail")
+    with suppress(connections.ConnectionMissing):
+        ways.append(f"by the bot at {connections.get('petitions_alert_webhook').host}")
+    if ways:
+        yield Finding("ok", f"alert: a failed run is told {' and '.join(ways)}")
+    else:
+        cure = "set AIRFLOW__PETITIONS__ALERT_EMAIL, or the connection petitions_alert_webhook (docs/runbook.md)"
+        yield Finding("warn", "alert: nobody is told of a failed run", cure)
+
+
+def _airflow_setting(section: str, key: str) -> str | None:
+    """As Airflow reads it: the environment first, then the file in its home."""
+    told = os.environ.get(f"AIRFLOW__{section.upper()}__{key.upper()}")
+    if told is None and "AIRFLOW_HOME" in os.environ:
+        file = ConfigParser(interpolation=None)
+        file.read(Path(os.environ["AIRFLOW_HOME"]) / "airflow.cfg")
+        told = file.get(section, key, fallback=None)
+    return told or None
+
+
 # --- what is elsewhere --------------------------------------------------------------------------------------------------
 
 
 def _warehouse(settings: Settings) -> Iterator[Finding]:
     try:
         with warehouse.reader(settings) as held:
-            last = held.value("select max(fetched_at) from control.batch")
+            reached = reaches(held)
     except warehouse.NoWarehouse as error:
         yield Finding("warn", f"warehouse: {str(error).partition(';')[0]}", "`petitions run --from D --to D`")
         return
-    since = f"last fetch {last.astimezone(BEIJING):%Y-%m-%d %H:%M}" if last else "no batch yet"
-    old = last is not None and datetime.now(BEIJING) - last > timedelta(days=2)
-    yield Finding("warn" if old else "ok", f"warehouse: answers, {since}", "see whether the nightly job runs" if old else "")
+    yield Finding("ok", "warehouse: answers")
     if warehouse.is_being_written(settings):
         yield Finding("warn", "warehouse: somebody writes it at this moment", "wait, or look for a run that hangs")
     else:
         yield Finding("ok", "warehouse: free to be written")
+    yield from map(_freshness, reached)
+
+
+def _freshness(reach: Reach) -> Finding:
+    """Whether the last nights brought the platform's data."""
+    behind = reach.behind(datetime.now(BEIJING))
+    if reach.until is None or behind is None:
+        return Finding("warn", f"freshness {reach.source}: nothing loaded yet", f"`petitions run --source {reach.source}`")
+    told = f"freshness {reach.source}: complete up to {reach.until.astimezone(BEIJING):%Y-%m-%d %H:%M}"
+    if behind <= STALE:
+        return Finding("ok", told)
+    return Finding("warn", f"{told}, {behind.days} days ago", "see `petitions reconcile` for red nights, and whether the nightly job runs")
 
 
 def _platform(settings: Settings, source: str) -> Iterator[Finding]:

@@ -13,12 +13,13 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from petitions import ledger, questions, warehouse
 from petitions.connections import Connection, ConnectionMissing
+from petitions.freshness import Reach, reach, reaches
 from petitions.landing import Landing, Manifest
 from petitions.model import BEIJING, SOURCES
 from petitions.questions import moment
@@ -151,6 +152,12 @@ def refresh() -> dict[str, int]:
     return {"tickets": done.tickets, "recomputed": 1}
 
 
+def freshness() -> list[Reach]:
+    """How far the data of each platform reach now, in the order of the platforms."""
+    with warehouse.reader(Settings.from_environment()) as held:
+        return reaches(held)
+
+
 def report(window_from: date | None, window_to: date | None, run_id: str) -> str:
     """Issue the report of the window; without one, of the year so far. Returns its folder."""
     from petitions.report import issue
@@ -259,21 +266,8 @@ def _window(held: warehouse.Warehouse | None, settings: Settings, source: str, w
     end = moment(window_to) if window_to else _now().replace(microsecond=0)
     if window_from:
         return Window(moment(window_from, time.min), end)
-    return Window(_covered_until(held, source) or moment(settings.options.first_day, time.min), end)
-
-
-def _covered_until(held: warehouse.Warehouse | None, source: str) -> datetime | None:
-    """The end of the first unbroken stretch of windows that reconciled: what a failed night left out is asked for again."""
-    if held is None:
-        return None
-    green = [row for row in questions.reconciliation(held) if row["source"] == source and row["status"] != "red"]
-    windows = sorted((row["window_from"], row["asked_to"]) for row in green)
-    until: datetime | None = None
-    for begins, ends in windows:
-        if until is not None and begins > until + timedelta(seconds=1):
-            break
-        until = ends if until is None else max(until, ends)
-    return until
+    covered = reach(source, questions.reconciliation(held)).until if held else None
+    return Window(covered or moment(settings.options.first_day, time.min), end)
 
 
 def _open_numbers(held: warehouse.Warehouse, source: str) -> list[str]:

@@ -12,6 +12,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,12 +30,42 @@ MARK = "PETITIONS_TEST_STACK"
 
 
 @dataclass
+class Metrics:
+    """A StatsD server on loopback, which keeps the names of what it is told."""
+
+    port: int
+    names: set[str] = field(default_factory=set)
+
+
+@contextmanager
+def listening() -> Iterator[Metrics]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind((LOOPBACK, 0))
+        ear.settimeout(0.2)
+        heard, over = Metrics(ear.getsockname()[1]), threading.Event()
+
+        def listen() -> None:
+            while not over.is_set():
+                with suppress(TimeoutError):
+                    heard.names |= {line.partition(":")[0] for line in ear.recv(65536).decode().splitlines()}
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield heard
+        finally:
+            over.set()
+            thread.join()
+
+
+@dataclass
 class Stack:
     """The services of one folder, which also holds what the containers' volumes hold."""
 
     folder: Path
     connections: dict[str, str]  # what the office writes into connections.env
     bot: Loopback  # the group's bot that one of them leads to
+    metrics: Metrics  # what Airflow's metrics reach
     ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in ("api-server", "redis")})
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 

@@ -19,7 +19,7 @@ from petitions.settings import Settings
 from tests.airflow_services import Api, ended_at_last, family, open_folder, wait_for
 from tests.nightly.office import Office, figures, state
 from tests.sources.loopback import Reply, serving
-from tests.stack.services import CHECKOUT, MARK, Stack, missing
+from tests.stack.services import CHECKOUT, MARK, Stack, listening, missing
 
 NIGHTLY = "petition_nightly"
 WORKERS = ("worker-1", "worker-2")
@@ -32,10 +32,16 @@ pytestmark = pytest.mark.slow
 def stack() -> Iterator[Stack]:
     if lacking := missing():
         pytest.fail(lacking)
-    with open_folder("stack") as folder, serving(lambda _asked: Reply({"errcode": 0})) as bot:
+    with open_folder("stack") as folder, serving(lambda _asked: Reply({"errcode": 0})) as bot, listening() as metrics:
         address = {"host": "127.0.0.1", "port": bot.port, "schema": "http", "password": "key"}
-        webhook = json.dumps({"conn_type": "http", **address, "extra": {"bot": "wecom"}})
-        yield from services(Stack(folder, {"AIRFLOW_CONN_PETITIONS_ALERT_WEBHOOK": webhook}, bot))
+        told = {
+            "AIRFLOW_CONN_PETITIONS_ALERT_WEBHOOK": json.dumps({"conn_type": "http", **address, "extra": {"bot": "wecom"}}),
+            "AIRFLOW__METRICS__STATSD_ON": "True",
+            "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+            "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port),
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}),
+        }
+        yield from services(Stack(folder, told, bot, metrics))
 
 
 def services(stack: Stack) -> Iterator[Stack]:
@@ -91,7 +97,7 @@ def test_a_killed_worker_delays_the_night_and_changes_nothing(stack: Stack, api:
     again = {task["task_id"]: task for task in api.tasks(NIGHTLY, run_id)}
     assert again[waiting["task_id"]]["try_number"] > waiting["try_number"]
     for name in WORKERS:
-        assert re.search(r"Task airflow\S*execute_workload\S* succeeded", stack.said(name)), f"{name} did no task"
+        assert re.search(r"Task execute_workload\S* succeeded", stack.said(name)), f"{name} did no task"
     assert state(office) == state(loaded_year)
     assert figures(office) == figures(loaded_year)
 
@@ -122,6 +128,16 @@ def test_a_backfill_over_the_same_days_changes_nothing(stack: Stack, api: Api, o
     assert [run["state"] for run in ended] == ["success"] * len(ended)
     assert len(ended) >= 4
     assert state(office) == state(loaded_year)
+
+
+def test_metrics_and_lineage_tell_of_the_night(stack: Stack, api: Api) -> None:
+    for name in ("airflow.dagrun.duration.success.petition_nightly", *(f"airflow.petitions.hours_behind.{source}" for source in SOURCES)):
+        assert name in stack.metrics.names, f"{name} is not among {len(stack.metrics.names)} metrics"
+    lineage = [json.loads(line) for line in (stack.folder / "lineage.jsonl").read_text(encoding="utf-8").splitlines()]
+    ended = {event["job"]["name"] for event in lineage if event["eventType"] == "COMPLETE"}
+    assert {"petition_nightly.visits.load", "petition_nightly.refresh", "petition_nightly.report"} <= ended
+    (event, *_) = [one for one in api.get("/assets/events?order_by=timestamp")["asset_events"] if one["source_dag_id"] == NIGHTLY]
+    assert event["extra"].keys() >= {f"{source}_until" for source in SOURCES}
 
 
 def test_a_failed_run_is_told_once(stack: Stack, api: Api) -> None:
