@@ -8,15 +8,17 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from petitions.journal import Note
 from petitions.landing import RECORDS, Landing, LandingError, Manifest
 from petitions.model import BEIJING
 from petitions.settings import CHECKOUT
-from petitions.sources.base import Raw, Window
+from petitions.sources.base import LaneDown, Raw, Window
 
 NOW = datetime(2023, 10, 25, 2, 30, 0, 123456, tzinfo=BEIJING)
 WINDOW = Window(datetime(2023, 10, 24, tzinfo=BEIJING), datetime(2023, 10, 24, 23, 59, 59, tzinfo=BEIJING))
@@ -110,6 +112,119 @@ def test_a_killed_pull_leaves_nothing_that_counts_and_the_next_one_sweeps_it_awa
     land(landing, ODD)
     assert list(tmp_path.rglob("*.partial")) == []
     assert len(landing.batches()) == 1
+
+
+NOTED = {"resume": "behind the first"}
+
+
+def broken(landing: Landing, *, records: int = 3, window: Window = WINDOW, started: datetime = NOW) -> Path:
+    """The folder of a pull that wrote some pages of one record with notes, and one without, and then lost its platform."""
+    with pytest.raises(LaneDown), landing.open_batch("provincial", window, window, started=started) as batch:
+        for place in range(records):
+            batch.write([{"no": str(place)}], NOTED | {"place": place})
+        batch.write([{"no": "without a note"}])
+        raise LaneDown("away")
+    (partial,) = landing.root.rglob("*.partial")
+    return partial
+
+
+def gone_on(landing: Landing, *, window: Window = WINDOW, started: datetime = NOW + timedelta(hours=1)) -> tuple[list[str], list[Note]]:
+    """What the next pull finds landed, with what notes. It lands one record more."""
+    with landing.open_batch("provincial", window, window, started=started) as batch:
+        found, notes = [raw["no"] for raw in batch.landed()], batch.notes
+        batch.write([{"no": "last"}])
+        manifest = batch.complete(fetched_at=started)
+    assert [raw["no"] for _, _, raw in landing.lines(manifest)] == [*found, "last"]
+    assert manifest.records == len(found) + 1
+    assert {path.name for path in landing.folder(manifest).iterdir()} == {"manifest.json", RECORDS}
+    assert list(landing.root.rglob("*.partial")) == []
+    return found, notes
+
+
+@pytest.mark.parametrize("key", [None, bytes(32)])
+def test_a_pull_that_broke_is_gone_on_with_behind_its_last_note(tmp_path: Path, key: bytes | None) -> None:
+    landing = Landing(tmp_path, key)
+    partial = broken(landing)
+    assert landing.batches() == []
+    assert {stat.S_IMODE(path.stat().st_mode) for path in partial.rglob("*") if path.is_file()} == {0o600}
+    found, notes = gone_on(landing)
+    assert found == ["0", "1", "2"]
+    assert notes[-1] == NOTED | {"place": 2}
+    assert landing.batches()[0].batch_id == partial.name.removesuffix(".partial")
+
+
+def cut_line(partial: Path) -> None:
+    """In the third of four lines."""
+    journal = partial / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:2]) + lines[2][:-1])
+
+
+def cut_page(partial: Path) -> None:
+    page = partial / "pages" / "000003"
+    page.write_bytes(page.read_bytes()[:-3])
+
+
+def lose_page(partial: Path) -> None:
+    (partial / "pages" / "000003").unlink()
+
+
+def half_joined(partial: Path) -> None:
+    """Killed when the batch was nearly complete."""
+    (partial / RECORDS).write_bytes(b"half")
+    (partial / "pages" / "000005").write_bytes(b"half")
+
+
+@pytest.mark.parametrize(
+    ("harm", "stays"), [(cut_line, 2), (cut_page, 2), (lose_page, 2), (half_joined, 3)], ids=lambda told: getattr(told, "__name__", "")
+)
+def test_what_a_kill_left_half_written_is_cut_off(tmp_path: Path, harm: Callable[[Path], None], stays: int) -> None:
+    landing = Landing(tmp_path)
+    harm(broken(landing, records=3))
+    found, _ = gone_on(landing)
+    assert found == ["0", "1", "2"][:stays]
+
+
+LATER = Window(WINDOW.start, WINDOW.end + timedelta(days=1))
+
+
+def test_a_pull_of_another_question_or_of_long_ago_begins_anew(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    broken(landing)
+    assert gone_on(landing, window=LATER) == ([], [])
+    old = broken(landing, started=NOW + timedelta(days=1))
+    os.utime(old / "journal.jsonl", (0, 0))
+    assert gone_on(landing, started=NOW + timedelta(days=1, hours=1)) == ([], [])
+
+
+def test_what_was_read_before_a_batch_that_is_complete_is_read_anew(tmp_path: Path) -> None:
+    """Else an older state would be known later than the newer one that the other batch holds."""
+    landing = Landing(tmp_path)
+    partial = broken(landing)
+    aside = tmp_path / "aside"
+    partial.rename(aside)
+    land(landing, ODD, started=NOW + timedelta(minutes=1), fetched_at=NOW + timedelta(minutes=2))
+    aside.rename(partial)
+    assert gone_on(landing) == ([], [])
+
+
+def test_fetched_afresh_where_that_is_asked(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    broken(landing)
+    with landing.open_batch("provincial", WINDOW, WINDOW, started=NOW, afresh=True) as batch:
+        assert (list(batch.landed()), batch.notes) == ([], [])
+
+
+def test_a_pull_that_another_process_goes_on_with_is_left_alone(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    broken(landing)
+    with landing.open_batch("provincial", WINDOW, WINDOW, started=NOW) as first:
+        assert len(list(first.landed())) == 3
+        with landing.open_batch("provincial", WINDOW, WINDOW, started=NOW) as second:
+            assert list(second.landed()) == []
+            second.complete(fetched_at=NOW)
+        first.complete(fetched_at=NOW)
+    assert [batch.records for batch in landing.batches()] == [3, 0]
 
 
 def test_two_pulls_at_one_moment_are_two_batches_and_do_not_sweep_each_other(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 ``landing/<source>/<day>/<batch_id>/`` holds ``manifest.json`` and the files it lists: ``records.jsonl.gz`` with one raw record per line
 in the order received, or the platform's own files as they are. A batch is there completely or not at all: it is written into
-``<batch_id>.partial``, synced to disk, and renamed. The folder belongs to the service alone (0700, files 0600): this is raw personal data.
+``<batch_id>.partial``, synced to disk, and renamed. A pull that broke is gone on with by the next one of its question
+(:mod:`petitions.journal`). The folder belongs to the service alone (0700, files 0600): this is raw personal data.
 Where the home has a landing key (:mod:`petitions.sealing`) the files are encrypted; what was landed before stays readable. Sizes and
 hashes in a manifest are those of the content, so that they are the same either way; the manifest itself names no person.
 """
@@ -11,9 +12,8 @@ from __future__ import annotations
 
 import fcntl
 import gzip
-import hashlib
-import io
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -21,20 +21,26 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from petitions.journal import JOURNAL, PAGES, QUESTION, Journal, Note, Question, question_of
+from petitions.landed_bytes import Kept, created, opened, sha256, sync, sync_folder
 from petitions.model import BEIJING
-from petitions.sealing import SealedReader, SealingWriter, Unsealable, is_sealed, load_key
+from petitions.sealing import Unsealable, is_sealed, load_key
 from petitions.settings import Settings
-from petitions.sources.base import LaneStopped, Raw, Window
+from petitions.sources.base import LaneDown, LaneStopped, Raw, Window
+
+log = logging.getLogger("petitions.landing")
 
 CONTRACT_VERSION = 1
 RECORDS = "records.jsonl.gz"
 MANIFEST = "manifest.json"
 # Where an encrypted file lies in plain while it is read; what a killed process left of it goes at the next look.
 PLAIN = ".plain-"
+# A pull that broke is gone on with for so long after its last page; what was read earlier than that is read anew.
+RESUMABLE = timedelta(hours=3)
 
 
 class LandingError(LaneStopped):
@@ -99,19 +105,67 @@ class Landing:
         return cls(settings.landing, load_key(settings))
 
     @contextmanager
-    def open_batch(self, source: str, window: Window, asked: Window, *, started: datetime) -> Iterator[BatchWriter]:
-        """A new batch to write into. It lands by :meth:`BatchWriter.complete`; left without that, nothing of it stays."""
+    def open_batch(self, source: str, window: Window, asked: Window, *, started: datetime, afresh: bool = False) -> Iterator[BatchWriter]:
+        """A batch to write into: that of a pull of this question that broke, else a new one (always where ``afresh``).
+
+        It lands by :meth:`BatchWriter.complete`. Left without that, the pull can be gone on with where it has told how (:class:`LaneDown`,
+        or the process ended); after any other :class:`LaneStopped`, or without a note, nothing of it stays.
+        """
         day = self.root / source / f"{started.astimezone(BEIJING):%Y-%m-%d}"
         for folder in (self.root, day.parent, day):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        question = Question(
+            contract_version=CONTRACT_VERSION,
+            window_from=window.start,
+            window_to=window.end,
+            asked_from=asked.start,
+            asked_to=asked.end,
+            started=started,
+        )
+        broken = None if afresh else self._take_up(source, question)
         self.sweep(source)
-        partial, held = _reserve(day, source, started)
-        writer = BatchWriter(partial, source, window, asked, self._key)
+        partial, held = broken or _reserve(day, source, started)
+        writer = BatchWriter(partial, source, question, self._key, goes_on=broken is not None)
         try:
             yield writer
+        except LaneStopped as stopped:
+            if not isinstance(stopped, LaneDown):
+                writer.abandon()
+            raise
         finally:
-            writer.abandon()
+            writer.leave()
             os.close(held)
+
+    def broken(self, source: str, now: datetime) -> list[tuple[Path, Question]]:
+        """The pulls of a lane that broke and can be gone on with at ``now``, the newest first.
+
+        Not one whose last page is older than :data:`RESUMABLE`, nor one that began before a batch of the lane that is complete by now:
+        what it has read could be older than what that batch holds, and would be known later.
+        """
+        found = []
+        for partial in sorted(self.root.glob(f"{source}/*/*.partial"), reverse=True):
+            question = question_of(partial)
+            with suppress(OSError):
+                last = datetime.fromtimestamp((partial / JOURNAL).stat().st_mtime, BEIJING)
+                if question and now - last <= RESUMABLE and not _is_held(partial):
+                    found.append((partial, question))
+        newest = max((batch.fetched_at for batch in self.batches(source)), default=None) if found else None
+        return [one for one in found if newest is None or newest < one[1].started.replace(microsecond=0)]
+
+    def _take_up(self, source: str, question: Question) -> tuple[Path, int] | None:
+        """The folder of a pull of this question that broke, locked by us."""
+        for partial, asked in self.broken(source, question.started):
+            if asked.is_that_of(question) and asked.asked_to <= question.asked_to:
+                with suppress(OSError):
+                    held = os.open(partial, os.O_RDONLY)
+                    try:
+                        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        if os.path.samestat(os.fstat(held), partial.stat()):
+                            return partial, held
+                    except OSError:
+                        pass  # another pull was quicker
+                    os.close(held)
+        return None
 
     def batches(self, source: str | None = None) -> list[Manifest]:
         """The manifests of all complete batches, in the order of (``fetched_at``, ``batch_id``)."""
@@ -134,7 +188,7 @@ class Landing:
         for entry in manifest.files:
             if entry.export_date is None:
                 path = self._held_to(manifest, entry)
-                with _opened(path, self._key) as content, gzip.open(content) as lines:
+                with opened(path, self._key) as content, gzip.open(content) as lines:
                     for number, line in enumerate(lines, 1):
                         yield entry.name, number, json.loads(line)
 
@@ -152,7 +206,7 @@ class Landing:
             return
         self._sweep(f"{PLAIN}*")
         with _own_folder(self.root) as folder:
-            with _opened(path, self._key) as content, _created(folder / entry.name) as plain:
+            with opened(path, self._key) as content, created(folder / entry.name) as plain:
                 shutil.copyfileobj(content, plain, 1 << 20)
             yield folder / entry.name
 
@@ -161,13 +215,13 @@ class Landing:
         folder = self.folder(manifest)
         gone = folder.with_name(f"{manifest.batch_id}.partial")
         folder.rename(gone)
-        _sync_folder(gone.parent)
+        sync_folder(gone.parent)
         shutil.rmtree(gone)
         with suppress(OSError):  # the day's last batch; other days' stay
             gone.parent.rmdir()
 
     def sweep(self, source: str) -> None:
-        """Remove what killed runs left half written. A batch that a living process writes is locked and stays."""
+        """Remove what broken pulls left. A batch that a living process writes is locked and stays."""
         self._sweep(f"{source}/*/*.partial")
 
     def _sweep(self, pattern: str) -> None:
@@ -196,38 +250,50 @@ class Landing:
 class BatchWriter:
     """A batch being written."""
 
-    def __init__(self, folder: Path, source: str, window: Window, asked: Window, key: bytes | None = None) -> None:
-        self.folder, self.source, self.window, self.asked, self._key = folder, source, window, asked, key
+    def __init__(self, folder: Path, source: str, question: Question, key: bytes | None = None, *, goes_on: bool = False) -> None:
+        self.folder, self.source, self._key = folder, source, key
         self.batch_id = folder.name.removesuffix(".partial")
-        self._lines: IO[bytes] | None = None
-        self._raw: _Kept | None = None
-        self._records = 0
+        self._journal = Journal.resume(folder, key) if goes_on else Journal.begin(folder, key, question)
+        # What was asked for once is asked for to its end, also where the window could be asked for further by now.
+        self._question = (question_of(folder) if goes_on else None) or question
         self._files: list[LandedFile] = []
         self._done = False
+        if goes_on:
+            log.info("%s: goes on with batch %s behind %d records", source, self.batch_id, self._journal.records)
 
-    def write(self, records: Iterable[Raw]) -> None:
-        """Append raw records as JSON lines. Memory does not grow with the batch."""
+    @property
+    def asked(self) -> Window:
+        """What the platform is asked for."""
+        return Window(self._question.asked_from, self._question.asked_to)
+
+    @property
+    def notes(self) -> list[Note]:
+        """What a pull that broke had told, in order; none in a new batch."""
+        return self._journal.notes
+
+    def landed(self) -> Iterator[Raw]:
+        """The raw records written so far, in the order received."""
+        return self._journal.landed()
+
+    def write(self, records: Iterable[Raw], note: Note | None = None) -> None:
+        """Append a page of raw records. Memory does not grow with the batch. With ``note`` a pull that breaks can go on behind it."""
         # Escaped, so that whatever a platform puts into a text stays one line and comes back as it was.
-        self.write_lines(json.dumps(record, separators=(",", ":")).encode() for record in records)
+        self.write_lines((json.dumps(record, separators=(",", ":")).encode() for record in records), note)
 
-    def write_lines(self, lines: Iterable[bytes]) -> None:
-        """Append raw records that are JSON already, one to an item, without their line end."""
-        if self._lines is None:
-            self._raw = _Kept(self.folder / RECORDS, self._key)
-            # No time stamp in the file: the same records make the same bytes.
-            zipped = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0, compresslevel=6)
-            self._lines = io.BufferedWriter(zipped)
-        for line in lines:
-            self._lines.write(line + b"\n")
-            self._records += 1
+    def write_lines(self, lines: Iterable[bytes], note: Note | None = None) -> None:
+        """Append a page of raw records that are JSON already, one to an item, without their line end."""
+        self._journal.write(lines, note)
+
+    def note(self, note: Note) -> None:
+        """Append a note without records."""
+        self._journal.note(note)
 
     def copy(self, file: Path, *, export_date: date, origin: str | None = None) -> LandedFile:
         """Land a platform's own file, byte for byte, under its own name."""
-        kept = _Kept(self.folder / file.name, self._key)
+        kept = Kept(self.folder / file.name, self._key)
         try:
             with file.open("rb") as given:
-                while part := given.read(1 << 20):
-                    kept.write(part)
+                kept.copy(given)
             kept.finish()
         finally:
             kept.close()
@@ -237,49 +303,64 @@ class BatchWriter:
 
     def complete(self, *, fetched_at: datetime, **told: Any) -> Manifest:
         """Write the manifest and make the batch appear. ``told`` are the manifest's remaining fields."""
-        self._close_lines()
+        self._join_pages()
         manifest = Manifest(
             batch_id=self.batch_id,
             source=self.source,
-            window_from=self.window.start,
-            window_to=self.window.end,
-            asked_from=self.asked.start,
-            asked_to=self.asked.end,
+            window_from=self._question.window_from,
+            window_to=self._question.window_to,
+            asked_from=self._question.asked_from,
+            asked_to=self._question.asked_to,
             fetched_at=fetched_at,
-            records=self._records if self._holds_lines() else None,
+            records=self._journal.records if self._holds_lines() else None,
             files=tuple(self._files),
             **told,
         )
-        with _created(self.folder / MANIFEST) as kept:
+        with created(self.folder / MANIFEST) as kept:
             kept.write(manifest.model_dump_json(indent=1).encode())
-            _sync(kept)
-        _sync_folder(self.folder)
+            sync(kept)
+        sync_folder(self.folder)
         self.folder.rename(self.folder.with_name(self.batch_id))
-        _sync_folder(self.folder.parent)
+        sync_folder(self.folder.parent)
         self._done = True
         return manifest
 
     def abandon(self) -> None:
         """Remove what was written, unless the batch is complete."""
-        if self._done:
-            return
-        for opened in (self._lines, self._raw):
-            if opened is not None:
-                with suppress(OSError, ValueError):
-                    opened.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._journal.close()
+        if not self._done:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def leave(self) -> None:
+        """Nothing more comes from this process: what is not complete stays only where a pull can go on with it."""
+        self._journal.close()
+        if not self._done and not self._journal.notes:
+            self.abandon()
 
     def _holds_lines(self) -> bool:
         return all(entry.export_date is None for entry in self._files)
 
-    def _close_lines(self) -> None:
-        if self._lines is None or self._raw is None:
-            return
-        self._lines.close()  # the gzip stream; what it is written into stays open to be finished
-        self._raw.finish()
-        self._raw.close()
-        self._files.insert(0, LandedFile(name=RECORDS, sha256=self._raw.sha256, bytes=self._raw.size, records=self._records))
-        self._lines = None
+    def _join_pages(self) -> None:
+        """One file of records in place of the pages; the journal goes first, so that a kill in between leaves nothing to go on with."""
+        self._journal.close()
+        if self._journal.pages:
+            whole = self._journal.join(self.folder / RECORDS)
+            self._files.insert(0, LandedFile(name=RECORDS, sha256=whole.sha256, bytes=whole.size, records=self._journal.records))
+        for name in (JOURNAL, QUESTION):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / PAGES)
+
+
+def _is_held(partial: Path) -> bool:
+    """Whether a living process writes the batch."""
+    held = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(held)
+    return False
 
 
 def _reserve(day: Path, source: str, started: datetime) -> tuple[Path, int]:
@@ -321,78 +402,9 @@ def _own_folder(root: Path) -> Iterator[Path]:
         os.close(held)
 
 
-# --- bytes on disk: the one place where landed files are opened ----------------------------------------------------------------
-
-
-class _Kept:
-    """A file being landed: sealed where there is a key; size and hash are those of the content."""
-
-    def __init__(self, path: Path, key: bytes | None) -> None:
-        self._file = _created(path)
-        self._seal = SealingWriter(self._file, key) if key else None
-        self._digest, self.size = hashlib.sha256(), 0
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def write(self, content: bytes) -> int:
-        self._digest.update(content)
-        self.size += len(content)
-        return (self._seal or self._file).write(content)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def finish(self) -> None:
-        """Nothing more comes; on disk afterwards."""
-        if self._seal:
-            self._seal.finish()
-        _sync(self._file)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _created(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-
-def _opened(path: Path, key: bytes | None) -> IO[bytes]:
-    """The content of a landed file, from its begin."""
-    content = path.open("rb")
-    if not is_sealed(content):
-        return content
-    if key is None:
-        content.close()
-        raise LandingError(
-            f"{path.parent.name}: {path.name} is encrypted and this home has no landing key; "
-            "restore secrets/landing_key or the connection petitions_landing"
-        )
-    return io.BufferedReader(SealedReader(content, key, f"{path.parent.name}: {path.name}"), 1 << 20)  # type: ignore[type-var]
-
-
-def _sync(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(held)
-    finally:
-        os.close(held)
-
-
-def _sha256(path: Path, key: bytes | None) -> str:
-    with _opened(path, key) as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
-
-
 def _hold_to(entry: LandedFile, path: Path, batch_id: str, key: bytes | None) -> None:
     try:
-        found = _sha256(path, key)
+        found = sha256(path, key)
     except FileNotFoundError:
         raise LandingError(f"batch {batch_id}: expected {entry.name}, found no such file; restore it, or fetch the window again") from None
     except Unsealable as error:

@@ -98,6 +98,7 @@ def extract(source: str, window_from: date | None, window_to: date | None, run_i
         read_files=read_files,
         now=_now(),
         look_back_days=settings.options.pull.look_back_days,
+        afresh=refetch,
     )
     _note(noted, manifest.batch_id)
     log.info("%s: landed batch %s", source, manifest.batch_id)
@@ -263,11 +264,14 @@ def _held(settings: Settings) -> Iterator[warehouse.Warehouse | None]:
 
 
 def _window(held: warehouse.Warehouse | None, settings: Settings, source: str, window_from: date | None, window_to: date | None) -> Window:
-    end = moment(window_to) if window_to else _now().replace(microsecond=0)
-    if window_from:
-        return Window(moment(window_from, time.min), end)
-    covered = reach(source, questions.reconciliation(held)).until if held else None
-    return Window(covered or moment(settings.options.first_day, time.min), end)
+    """Until now where no last day was asked for; then a pull that broke is asked to its end, and the next one goes on from there."""
+    now = _now().replace(microsecond=0)
+    covered = reach(source, questions.reconciliation(held)).until if held and not window_from else None
+    start = moment(window_from, time.min) if window_from else covered or moment(settings.options.first_day, time.min)
+    if window_to:
+        return Window(start, moment(window_to))
+    broken = [asked for _, asked in Landing.of(settings).broken(source, now) if asked.window_from == start and asked.ends_with_its_pull]
+    return Window(start, broken[0].window_to if broken else now)
 
 
 def _open_numbers(held: warehouse.Warehouse, source: str) -> list[str]:

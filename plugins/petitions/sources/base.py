@@ -7,7 +7,7 @@ A source is one module beside this one: class attributes and a few short methods
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,10 @@ class LaneStopped(Exception):
     """A lane cannot go on. The message is one line: what was expected, what was found, where, and the cure."""
 
 
+class LaneDown(LaneStopped):
+    """The platform stays away or busy. It may be back later: the next pull goes on behind the last page that was landed."""
+
+
 @dataclass(frozen=True)
 class Window:
     """A closed window of platform update time, Beijing time."""
@@ -40,24 +44,29 @@ class Window:
 class Ask:
     """One question to a platform: everything updated in ``window``, or the present state of ``numbers``.
 
-    ``read_files`` holds the sha256 of files that earlier batches read (file sources skip them).
+    ``read_files`` holds the sha256 of files that earlier batches read (file sources skip them). Where a pull of this window broke,
+    ``resume`` is what the last page that counts said of how to go on, and ``landed`` gives the records up to there.
     """
 
     window: Window | None = None
     numbers: tuple[str, ...] = ()
     read_files: frozenset[str] = frozenset()
+    resume: Any = None
+    landed: Callable[[], Iterable[Raw]] = tuple
 
 
 @dataclass
 class Page:
     """What one request brought: raw records, and how many tickets the platform says the whole question holds.
 
+    ``resume`` (of a window): a JSON value by which a later pull goes on behind this page, should this one break; None where it cannot.
     ``file`` is set by file sources: the page is a whole file, landed as it is, and its records are read from there.
     ``messages`` are yellow remarks for the lane, ready to print.
     """
 
     records: list[Raw] = field(default_factory=list)
     total: int | None = None
+    resume: Any = None
     file: Path | None = None
     messages: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from petitions.model import BEIJING
-from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source, Window
+from petitions.sources.base import Ask, LaneDown, LaneStopped, Page, Raw, Source, Window
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -44,7 +44,7 @@ class DatabaseSource(Source):
 
     def pages(self, ask: Ask) -> Iterator[Page]:
         if ask.window:
-            yield from self._window_pages(ask.window)
+            yield from self._window_pages(ask.window, ask.resume)
         for start in range(0, len(ask.numbers), self.lookup_size):
             asked = [bound(number) for number in ask.numbers[start : start + self.lookup_size]]
             found = self.ask(self._select.where(self._number.in_(asked)).order_by(self._updated, self._key))
@@ -72,18 +72,18 @@ class DatabaseSource(Source):
 
     # --- what is asked --------------------------------------------------------------------------------------------------
 
-    def _window_pages(self, window: Window) -> Iterator[Page]:
+    def _window_pages(self, window: Window, last: tuple[Any, Any] | None) -> Iterator[Page]:
+        """The pages behind ``last``, update time and key of the last row before them."""
         size = int(self.connection.extra.get("page_size", 500))
         at, number, placed, changed = self._updated, self._key, ~self._unplaced(), self.changed(window)
-        last: tuple[Any, Any] | None = None
         while True:
             statement = self._select.where(placed, changed).order_by(at, number).limit(size)
             if last:
                 statement = statement.where(at >= bound(last[0]), sa.or_(at > bound(last[0]), number > bound(last[1])))
             found = self.ask(statement)
             if found:
-                last = (found[-1][at.name], found[-1][number.name])
-                yield Page(records=self.records_of(found))
+                last = (_plain_value(found[-1][at.name]), _plain_value(found[-1][number.name]))
+                yield Page(records=self.records_of(found), resume=last)
             if len(found) < size:
                 break
         found = self.ask(self._select.where(self._unplaced()).order_by(number))
@@ -185,7 +185,7 @@ class DatabaseSource(Source):
             return attempts(once)
         except sa.exc.DBAPIError as error:
             # The driver's text may hold values of the statement; the kind of error does not.
-            raise LaneStopped(
+            raise (LaneDown if _passing(error) else LaneStopped)(
                 f"{self.name}: the exchange database does not answer ({type(error.orig).__name__}: {_first_line(error)}); "
                 f"see whether it is up and {self.variable} is right (`petitions doctor`)"
             ) from None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from petitions.model import BEIJING, Event
 from petitions.sources import ticket_number
-from petitions.sources.base import Ask, Page, Raw, Source, Window
+from petitions.sources.base import Ask, LaneDown, LaneStopped, Page, Raw, Source, Window
 from petitions.sources.http import Fault, HttpLane
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Hotline12345(Source):
 
     def pages(self, ask: Ask) -> Iterator[Page]:
         if ask.window:
-            yield from self._window(ask.window)
+            yield from self._window(ask.window, ask)
         for start in range(0, len(ask.numbers), self.lookup_size):
             yield from self._cursor_pages({"orderNos": ",".join(ask.numbers[start : start + self.lookup_size])})
 
@@ -93,28 +93,38 @@ class Hotline12345(Source):
 
     # --- pages --------------------------------------------------------------------------------------------------------------
 
-    def _window(self, window: Window) -> Iterator[Page]:
+    def _window(self, window: Window, ask: Ask) -> Iterator[Page]:
         start, end = (moment.astimezone(BEIJING).isoformat(timespec="seconds") for moment in (window.start, window.end))
         asked = {"updatedFrom": start, "updatedTo": end, "limit": self._lane.extra.page_size}
-        seen: set[str] = set()
+        seen = {self._key(row) for row in ask.landed()}
+        cursor: str | None = ask.resume
         for _ in range(ROUNDS):
             page = Page()
-            for page in self._cursor_pages(asked):
+            for page in self._cursor_pages(asked, cursor):
                 seen.update(self._key(row) for row in page.records)
                 yield page
+            cursor = None
             if (page.total or 0) <= len(seen):
                 break
 
-    def _cursor_pages(self, asked: dict[str, Any]) -> Iterator[Page]:
+    def _cursor_pages(self, asked: dict[str, Any], cursor: str | None = None) -> Iterator[Page]:
+        """The pages from ``cursor`` on; from the first, where the platform does not know a cursor of an earlier pull any more."""
         cursors: set[str] = set()
-        cursor: str | None = None
         empty = 0
         while True:
-            answer = self._get(asked if cursor is None else {**asked, "cursor": cursor})
+            try:
+                answer = self._get(asked if cursor is None else {**asked, "cursor": cursor})
+            except LaneDown:
+                raise
+            except LaneStopped:
+                if cursor is None or cursors:
+                    raise
+                cursor = None
+                continue
             if answer["total"] < 0:
                 raise self._lane.stopped(Fault("envelope", f"a total of {answer['total']}"))
-            yield Page(records=answer["items"], total=answer["total"])
             cursor = answer["nextCursor"] or None
+            yield Page(records=answer["items"], total=answer["total"], resume=cursor)
             empty = 0 if answer["items"] else empty + 1
             if cursor is None:
                 return

@@ -22,7 +22,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponent
 
 from petitions import privacy
 from petitions.connections import Connection
-from petitions.sources.base import LaneStopped, Raw
+from petitions.sources.base import LaneDown, LaneStopped, Raw
 
 Do = Literal["retry", "wait", "stop"]
 
@@ -183,7 +183,8 @@ class HttpLane:
         """The one line of a lane that gave up."""
         cure = REMEDIES[fault.key].cure.format(connection=self.variable, source=self.source)
         again = f" ({tries} attempts)" if tries > 1 else ""
-        return LaneStopped(f"{self.source}: expected an answer from {self.base}, found {fault.found}{again}; {cure}")
+        kind = LaneStopped if fault.do == "stop" else LaneDown
+        return kind(f"{self.source}: expected an answer from {self.base}, found {fault.found}{again}; {cure}")
 
     def checked(self, answer: Raw, envelope: Mapping[str, str]) -> Raw:
         """The answer, where every key of ``envelope`` (dotted path → type) is there and of its type.

@@ -44,7 +44,7 @@ class Provincial(Source):
 
     def pages(self, ask: Ask) -> Iterator[Page]:
         if ask.window:
-            yield from self._window(ask.window)
+            yield from self._window(ask.window, ask)
         yield from self._lookup(ask.numbers)
 
     def events(self, record: Record) -> Iterable[Event]:
@@ -108,15 +108,15 @@ class Provincial(Source):
 
     # --- the window ---------------------------------------------------------------------------------------------------------
 
-    def _window(self, window: Window) -> Iterator[Page]:
+    def _window(self, window: Window, ask: Ask) -> Iterator[Page]:
         start, end = (_whole_second(moment) for moment in (window.start, window.end))
-        seen: set[str] = set()
-        total, place = 0, start
+        seen = {self._key(row) for row in ask.landed()}
+        total, place = 0, datetime.fromisoformat(ask.resume) if ask.resume else start
         for turn in range(ROUNDS):
             walk = _Walk(self, place, end, jump=turn < 2)
             for rows in walk.rows():
                 seen.update(self._key(row) for row in rows)
-                yield Page(records=rows)
+                yield Page(records=rows, resume=walk.place.isoformat())
             total = walk.total if walk.in_one_answer and place == start else self._count(start, end)
             if total <= len(seen):
                 break
@@ -192,16 +192,20 @@ class _Walk:
             page = self.source.question(_between(self.place, self.end), page_no)
             rows, self.total, answers = page["list"], page["total"], answers + 1
             digests = [digest(row) for row in rows]
-            yield [row for row, name in zip(rows, digests, strict=True) if name not in held]
+            new = [row for row, name in zip(rows, digests, strict=True) if name not in held]
             if not rows or page_no * page["pageSize"] >= self.total:
                 self.in_one_answer = answers == 1
+                yield new
                 return
             last = self._last(rows) if self.jump else None
-            if last is None:
-                page_no, held = page_no + 1, held | set(digests)
-            elif last > self.place:
+            if last is not None and last > self.place:
                 self.place, page_no, held = last, 1, set(digests)
+                yield new
+            elif last is None:
+                page_no, held = page_no + 1, held | set(digests)
+                yield new
             else:
+                yield new
                 yield from self._second(held | set(digests))
                 self.place, page_no, held = self.place + SECOND, 1, set()
 
