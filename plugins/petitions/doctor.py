@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from petitions import calendar, connections, time_limits, warehouse
+from petitions import calendar, connections, time_limits, views, warehouse
 from petitions.freshness import Reach, reaches
 from petitions.migrations import WrongSchema
 from petitions.model import BEIJING, SOURCES
@@ -202,10 +202,16 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
     try:
         with warehouse.reader(settings) as held:
             reached = reaches(held)
+            readers = views.reader_role(held) if held.has_roles else True
     except warehouse.NoWarehouse as error:
         yield Finding("warn", f"warehouse: {str(error).partition(';')[0]}", "`petitions run --from D --to D`")
         return
     yield Finding("ok", "warehouse: answers")
+    if readers is None:
+        cure = f"as an administrator of the server `create role {views.READER} nologin`, then `petitions migrate`"
+        yield Finding("warn", f"warehouse: no role {views.READER} for readers of its marts", cure)
+    elif not readers:
+        yield Finding("warn", f"warehouse: the role {views.READER} may not read all of its marts", "`petitions migrate`")
     if warehouse.is_being_written(settings):
         yield Finding("warn", "warehouse: somebody writes it at this moment", "wait, or look for a run that hangs")
     else:

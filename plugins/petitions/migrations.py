@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from petitions.settings import CHECKOUT, SettingsError
+from petitions import views
+from petitions.settings import SettingsError
+from petitions.sql_texts import SQL
 
 if TYPE_CHECKING:
     from petitions.warehouse import Warehouse
 
-FOLDER = CHECKOUT / "sql" / "migrations"
+FOLDER = SQL / "migrations"
 
 log = logging.getLogger("petitions.migrations")
 
@@ -62,7 +64,7 @@ def version(warehouse: Warehouse) -> int:
 
 
 def upgrade(warehouse: Warehouse) -> list[Migration]:
-    """Apply what is missing; the migrations that were applied. For the writer, which holds its lock.
+    """Apply what is missing, and put the views on it; the migrations that were applied. For the writer, which holds its lock.
 
     :raises SchemaTooNew: where a newer program wrote the warehouse; nothing is changed then.
     """
@@ -70,9 +72,11 @@ def upgrade(warehouse: Warehouse) -> list[Migration]:
     _refuse_newer(held, len(newest))
     for migration in newest[held:]:
         with warehouse.transaction():
+            views.drop(warehouse)
             warehouse.script(migration.file.read_text(encoding="utf-8"))
             warehouse.insert("control.migration", [(migration.version, migration.name)])
         log.info("schema version %d: %s", migration.version, migration.name)
+    views.put(warehouse)
     return newest[held:]
 
 

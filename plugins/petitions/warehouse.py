@@ -13,24 +13,22 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from petitions import migrations
 from petitions.connections import Connection, ConnectionMissing, get
-from petitions.settings import CHECKOUT, Settings, SettingsError
+from petitions.settings import Settings, SettingsError
+from petitions.sql_texts import render, statements
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SQL = CHECKOUT / "sql"
 ZONE = "Asia/Shanghai"
 FOREVER = "9999-12-31 00:00:00+08"
 WRITER_MEMORY = "1500MB"
 
 _PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
-_STATEMENT_END = re.compile(r";[ \t]*(?:\n|$)")
 # Rows of a streamed answer that are held at once.
 _AT_A_TIME = 5_000
 # Any fixed number: the writers of one PostgreSQL database queue on it.
@@ -43,6 +41,9 @@ class NoWarehouse(SettingsError):
 
 class Warehouse(ABC):
     """One open session. Times go in as aware datetimes and come out as aware datetimes in Beijing time."""
+
+    #: Whether the engine knows who asks; where not, whoever may read the file may read all of it.
+    has_roles: ClassVar[bool]
 
     @abstractmethod
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
@@ -73,7 +74,7 @@ class Warehouse(ABC):
 
     def run(self, file: str, parameters: Mapping[str, Any] | None = None, **pieces: Any) -> None:
         """Run the statements of ``sql/<file>``, one after the other. ``pieces`` are what its Jinja expressions name."""
-        self.script(_render(file, **pieces), parameters)
+        self.script(render(file, **pieces), parameters)
 
     def script(self, text: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run the statements of a SQL text, one after the other."""
@@ -86,26 +87,6 @@ class Warehouse(ABC):
         return next(iter(row.values()))
 
 
-def statements(text: str) -> list[str]:
-    """The statements of a SQL text; a semicolon at the end of a line ends one."""
-    without_comments = re.sub(r"(?m)^\s*--.*\n", "", text)
-    return [part.strip() for part in _STATEMENT_END.split(without_comments) if part.strip()]
-
-
-@cache
-def _templates() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-
-
-def _render(file: str, **pieces: Any) -> str:
-    text = (SQL / file).read_text(encoding="utf-8")
-    if "{%" not in text and "{{" not in text:
-        return text
-    return str(_templates().get_template(file).render(**pieces))
-
-
 def _used(statement: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
     names = set(_PARAMETER.findall(statement))
     return {name: value for name, value in (parameters or {}).items() if name in names}
@@ -113,6 +94,8 @@ def _used(statement: str, parameters: Mapping[str, Any] | None) -> dict[str, Any
 
 class DuckDB(Warehouse):
     """The embedded engine."""
+
+    has_roles = False
 
     def __init__(self, file: Path, read_only: bool) -> None:
         import duckdb
@@ -171,6 +154,8 @@ class DuckDB(Warehouse):
 
 class Postgres(Warehouse):
     """The server engine."""
+
+    has_roles = True
 
     def __init__(self, connection: Connection) -> None:
         import psycopg
@@ -276,6 +261,7 @@ def reader(settings: Settings) -> Iterator[Warehouse]:
     :raises NoWarehouse: when nothing was loaded yet, saying how to load.
     :raises SchemaBehind: when the warehouse is older than this program (:func:`bring_up_to_date`).
     :raises SchemaTooNew: when a newer program wrote it.
+    :raises SettingsError: when the login of PostgreSQL may not read it.
     """
     told = connection(settings)
     if told.conn_type == "duckdb":
@@ -285,14 +271,27 @@ def reader(settings: Settings) -> Iterator[Warehouse]:
         warehouse: Warehouse = DuckDB(file, read_only=True)
     else:
         warehouse = _postgres(told)
-        if warehouse.value("select to_regclass('control.batch')") is None:
+        try:
+            _see_readable(warehouse, told)
+        except SettingsError:
             warehouse.close()
-            raise NoWarehouse("the warehouse database is empty: nothing was loaded yet; run `petitions run --from D --to D`")
+            raise
     try:
         migrations.see_current(warehouse)
         yield warehouse
     finally:
         warehouse.close()
+
+
+def _see_readable(warehouse: Warehouse, told: Connection) -> None:
+    schemas = warehouse.rows("select has_schema_privilege(oid, 'usage') as may_read from pg_namespace where nspname in ('control', 'core')")
+    if not schemas:
+        raise NoWarehouse("the warehouse database is empty: nothing was loaded yet; run `petitions run --from D --to D`")
+    if not all(row["may_read"] for row in schemas):
+        raise SettingsError(
+            f"connection petitions_warehouse: the login {told.login} may not read core and control, which questions are asked of; "
+            "take the writer's login, or make this one a member of pg_read_all_data (petitions_reader is for marts alone)"
+        )
 
 
 @contextmanager

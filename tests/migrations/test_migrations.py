@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from petitions import ledger, migrations, questions, rebuild, warehouse
+from petitions import ledger, migrations, questions, rebuild, views, warehouse
 from petitions.cli import main
 from petitions.migrations import SchemaBehind, SchemaTooNew
 from petitions.questions import Scope, day
@@ -27,7 +27,7 @@ SLOW = """
 create table core.half (n bigint);
 insert into core.half select count(*) from generate_series(1, 100000) a, generate_series(1, 1000000) b;
 """
-SOON = 60
+SOON = 180
 
 
 @pytest.fixture
@@ -57,6 +57,8 @@ def test_an_earlier_warehouse_becomes_what_a_fresh_one_is_and_keeps_its_data(set
     assert fresh == (KEPT / f"{NEWEST:03d}.columns").read_text(encoding="utf-8")
     with warehouse.reader(settings) as held:
         after = contents(held)
+        seen = held.rows("select table_name from information_schema.tables where table_schema = 'marts' and table_type = 'VIEW'")
+    assert {row["table_name"] for row in seen} == {file.stem for file in views.FOLDER.glob("*.sql")}
     for table, rows in before.items():
         if table != "control.migration":
             shared = [name for name in (rows[0] if rows else {}) if name in after[table][0]]

@@ -1,0 +1,34 @@
+"""The SQL texts of ``sql/``: one for both engines, cut into statements; Jinja puts in pieces that repeat."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from petitions.settings import CHECKOUT
+
+SQL = CHECKOUT / "sql"
+
+_STATEMENT_END = re.compile(r";[ \t]*(?:\n|$)")
+
+
+def render(file: str, **pieces: Any) -> str:
+    """The text of ``sql/<file>``. ``pieces`` are what its Jinja expressions name."""
+    text = (SQL / file).read_text(encoding="utf-8")
+    if "{%" not in text and "{{" not in text:
+        return text
+    return str(_templates().get_template(file).render(**pieces))
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a SQL text; a semicolon at the end of a line ends one."""
+    without_comments = re.sub(r"(?m)^\s*--.*\n", "", text)
+    return [part.strip() for part in _STATEMENT_END.split(without_comments) if part.strip()]
+
+
+@cache
+def _templates() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
