@@ -58,6 +58,13 @@ GROUPINGS = {
 }
 # The values of the groupings that are no names of the platforms, in the order of print.
 ORDERS = {"age": tuple(AGES), "due_in": tuple(DUE_IN)}
+# What a condition may name beside columns of the ledger.
+FACTS = {"replied": "replied_at is not null", "accepted": "accepted_at is not null", "backwards": "done_at < received_at"}
+# Columns of the ledger with few values each that conditions name.
+FLAGS = (
+    *("source", "valid", "closed", "suspended", "repeat", "first_replied", "returned", "reopened", "extended", "satisfaction"),
+    *("provisional", "accept_class", "reply_class", "close_class"),
+)
 # Sources that tell replies; the smart-city platform does not.
 _TELLS_REPLIES = "source <> 'smart_city'"
 _JUDGED = "('on_time', 'late', 'overdue')"
@@ -73,7 +80,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Count(Metric):
-    """How many tickets meet ``condition`` (SQL over ``core.posting``) among those received in the window."""
+    """How many tickets meet ``condition`` (SQL over ``FLAGS`` and ``FACTS``) among those received in the window."""
 
     condition: str
     meaning: str
@@ -167,14 +174,14 @@ COUNTS = (
     Count(
         "replied",
         "已答复",
-        f"valid and {_TELLS_REPLIES} and replied_at is not null",
+        f"valid and {_TELLS_REPLIES} and replied",
         "已有实质答复",
         "has a substantive reply; over sources that tell replies",
     ),
     Count(
         "reply_due",
         "应答复",
-        f"valid and {_TELLS_REPLIES} and (replied_at is not null or closed or reply_class = 'overdue')",
+        f"valid and {_TELLS_REPLIES} and (replied or closed or reply_class = 'overdue')",
         "已答复，或未答复而已办结或答复超期",
         "replied, or not replied and closed or overdue for reply",
     ),
@@ -232,13 +239,11 @@ COUNTS = (
     Count(
         "negative_durations",
         "时间倒置",
-        "valid and closed and done_at < received_at",
+        "valid and closed and backwards",
         "办结早于登记，不计办理天数",
         "closed before registration by the platform's clock; kept out of the handling days",
     ),
-    Count(
-        "timed", "计办理天数", "valid and closed and done_at >= received_at", "已办结且时间不倒置", "closed, and not before registration"
-    ),
+    Count("timed", "计办理天数", "valid and closed and not backwards", "已办结且时间不倒置", "closed, and not before registration"),
 )
 RATES = (
     Rate("closure_rate", "办结率", "closed", "received"),
@@ -261,7 +266,7 @@ VISIT_COUNTS = (
     Count(
         "visits_received",
         "已接访",
-        "valid and accepted_at is not null",
+        "valid and accepted",
         "有接访人且已接访",
         "visits with a receiving official and a time of reception",
     ),

@@ -24,6 +24,8 @@ version_id in (select v.version_id from core.ticket_version v join core.content 
 """
 # One rate in an answer: what it is made of and how it prints.
 RateValue = dict[str, Any]
+# The postings with all that a condition of a metric may name.
+_POSTINGS = f"(select *, {', '.join(f'{told} as {name}' for name, told in metrics.FACTS.items())} from core.posting) p"
 
 
 class WrongQuestion(ValueError):
@@ -147,35 +149,89 @@ def breakdowns(
         if name not in metrics.GROUPINGS:
             raise WrongQuestion(f"--by: expected some of {', '.join(metrics.GROUPINGS)}, found {name!r}")
     counts, rates, durations = metrics.definitions(scope.population)
-    sets = ", ".join(f"({', '.join(f'by_{name}' for name in by)})" for by in (*groupings, ()))
-    columns = [
-        *(f"by_{name}, grouping(by_{name}) = 0 as has_{name}" for name in names),
-        *(f"count(*) filter (where {count.condition}) as {count.key}" for count in counts),
-        *(_percentile(duration) for duration in durations),
-    ]
+    groups = [f"{metrics.GROUPINGS[name]} as by_{name}" for name in names]
     rows = warehouse.rows(
         f"""
         with standing as (
-            select {", ".join([*(f"{metrics.GROUPINGS[name]} as by_{name}" for name in names), "*"])} from core.posting
+            select {_listed(*groups, *metrics.FLAGS, *metrics.FACTS, _seconds(durations))}
+            from {_POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} {f"and {_CONFIDENTIAL}" if confidential else ""}
         )
-        select {", ".join(columns)} from standing
-        {f"group by grouping sets ({sets})" if names else ""}
+        {_counted(names, groupings, counts, durations)}
         """,
         scope.parameters() | channel_parameters(appeal_channels),
     )
-    of_set: dict[frozenset[str], list[dict[str, Any]]] = {frozenset(by): [] for by in (*groupings, ())}
+    of_set = {frozenset(by): _merged(rows, frozenset(by), names) for by in (*groupings, ())}
+    total = (of_set[frozenset()] or [{}])[0]
+    if groupings:
+        total |= {count.key: sum(row[count.key] for row in of_set[frozenset(groupings[0])]) for count in counts}
+    told = [_told([_answer(row, by, counts, rates, durations) for row in of_set[frozenset(by)]], counts) for by in groupings]
+    answer = _answer(total, (), counts, rates, durations)
+    del answer["by"]
+    return told, answer
+
+
+def _counted(names: Sequence[str], groupings: Sequence[Sequence[str]], counts: Sequence[Count], durations: Sequence[Days]) -> str:
+    """The tickets are counted once for every combination of facts, of which there are few; the conditions are asked of the combinations.
+
+    Two kinds of rows for each group: its counts, and where there are durations its percentiles.
+    """
+    facts = (*metrics.FLAGS, *metrics.FACTS)
+    groups = _listed(*(f"by_{name}, has_{name}" for name in names))
+    has = [f"by_{name}, grouping(by_{name}) = 0 as has_{name}" for name in names]
+    text = f"""
+        , counted as (
+            select {_listed(*has, *facts, "count(*) as tickets")} from standing
+            group by grouping sets ({_sets(groupings or [()], facts)})
+        )
+        select {
+        _listed(
+            groups,
+            *(f"coalesce(sum(tickets) filter (where {one.condition}), 0) as {one.key}" for one in counts),
+            *(f"cast(null as double precision) as {one.key}" for one in durations),
+        )
+    }
+        from counted {f"group by {groups}" if names else ""}
+    """
+    if not durations:
+        return text
+    shares = (f"percentile_cont({float(one.share)}) within group (order by seconds) as {one.key}" for one in durations)
+    return f"""{text}
+        union all
+        select {_listed(*has, *(f"0 as {one.key}" for one in counts), *shares)} from standing where seconds is not null
+        group by grouping sets ({_sets((*groupings, ()))})
+    """
+
+
+def _sets(groupings: Sequence[Sequence[str]], facts: Sequence[str] = ()) -> str:
+    return ", ".join(f"({_listed(*(f'by_{name}' for name in by), *facts)})" for by in groupings)
+
+
+def _seconds(durations: Sequence[Days]) -> str:
+    """How long a ticket took, where durations are asked for: all are over one count."""
+    over = {one.over for one in durations}
+    took = "cast(extract(epoch from done_at) as bigint) - cast(extract(epoch from received_at) as bigint)"
+    return _listed(*(f"case when {count.condition} then {took} end as seconds" for count in metrics.COUNTS if count.key in over))
+
+
+def _merged(rows: Sequence[Mapping[str, Any]], by: Set[str], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of one grouping, its two kinds as one."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
-        by = [name for name in names if row[f"has_{name}"]]
-        of_set[frozenset(by)].append(_answer(row, by, counts, rates, durations))
-    (total,) = of_set[frozenset()]
-    total.pop("by")
-    return [_told(of_set[frozenset(by)], by, counts) for by in groupings], total
+        if by == {name for name in names if row[f"has_{name}"]}:
+            group = found.setdefault(tuple(row[f"by_{name}"] for name in by), {})
+            for key, value in row.items():
+                group[key] = group.get(key) or value
+    return list(found.values())
 
 
-def _told(answers: Sequence[dict[str, Any]], by: Sequence[str], counts: Sequence[Count]) -> list[dict[str, Any]]:
+def _listed(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _told(answers: Sequence[dict[str, Any]], counts: Sequence[Count]) -> list[dict[str, Any]]:
     """The groups that count anything, in order."""
-    told = [answer | {"by": {name: answer["by"][name] for name in by}} for answer in answers if any(answer[count.key] for count in counts)]
+    told = [answer for answer in answers if any(answer[count.key] for count in counts)]
     return sorted(told, key=lambda answer: [_order(name, value) for name, value in answer["by"].items()])
 
 
@@ -190,7 +246,7 @@ def tickets(
     rows = warehouse.rows(
         f"""
         with behind as (
-            select * from core.posting
+            select * from {_POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} and {count.condition}
         )
         select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, c.category, b.area, c.title, b.unit, b.received_at,
@@ -220,7 +276,7 @@ def marked(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], g
     rows = warehouse.stream(
         f"""
         with standing as (
-            select *, {", ".join([*groups, *marks])} from core.posting
+            select *, {", ".join([*groups, *marks])} from {_POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)}
         )
         select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, c.category, b.area, c.title, b.unit, b.received_at,
@@ -410,13 +466,6 @@ def _answer(
     for duration in durations:
         answer[duration.key] = None if row[duration.key] is None else metrics.days(row[duration.key])
     return answer
-
-
-def _percentile(duration: Days) -> str:
-    (condition,) = (count.condition for count in metrics.COUNTS if count.key == duration.over)
-    seconds = "cast(extract(epoch from done_at) as bigint) - cast(extract(epoch from received_at) as bigint)"
-    share = float(duration.share)
-    return f"percentile_cont({share}) within group (order by {seconds}) filter (where {condition}) as {duration.key}"
 
 
 def _open_at(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], at: datetime) -> dict[str, int]:
