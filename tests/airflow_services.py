@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-#: A machine that many share starts Airflow's parts in a minute or more; nothing waits longer than it must.
-PATIENCE_S = 300
+#: A machine that many share takes minutes to start Airflow's parts; nothing waits longer than it must.
+PATIENCE_S = 900
 
 
 @dataclass

@@ -81,7 +81,7 @@ def test_start_run_stop_and_start_again(home: Path) -> None:
         assert "SQLite" not in up.said()
         api.unpause(NIGHTLY)
         run_id = api.trigger(NIGHTLY, window_start="2023-10-01", window_end="2023-10-31", sources=["visits", "smart_city"])
-        assert api.ended(NIGHTLY, run_id, 600) == "success"
+        assert api.ended(NIGHTLY, run_id) == "success"
         states = {task["task_id"]: task["state"] for task in api.tasks(NIGHTLY, run_id)}
         assert states["visits.load"] == states["smart_city.load"] == states["report"] == "success"
         assert states["provincial.extract"] == "skipped"

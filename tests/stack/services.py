@@ -153,6 +153,7 @@ class Stack:
         }
         own = {
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(CHECKOUT / "plugins"),
             "AIRFLOW_HOME": str(self.folder / "airflow"),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.folder / "logs"),
             "AIRFLOW__API__HOST": LOOPBACK,

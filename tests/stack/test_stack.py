@@ -93,7 +93,7 @@ def test_a_killed_worker_delays_the_night_and_changes_nothing(stack: Stack, api:
             (victim,) = [name for name in WORKERS if waiting["pid"] in {one.pid for one in family(stack.running[name].pid)}]
             for process in family(stack.running[victim].pid):  # as the end of its machine
                 process.kill()
-    assert api.ended(NIGHTLY, run_id, 900) == "success"
+    assert api.ended(NIGHTLY, run_id) == "success"
     again = {task["task_id"]: task for task in api.tasks(NIGHTLY, run_id)}
     assert again[waiting["task_id"]]["try_number"] > waiting["try_number"]
     for name in WORKERS:
@@ -124,7 +124,7 @@ def test_a_backfill_over_the_same_days_changes_nothing(stack: Stack, api: Api, o
         found = [run for run in api.runs(NIGHTLY) if run["run_type"] == "backfill"]
         return found if found and all(run["state"] in ("success", "failed") for run in found) else []
 
-    ended = wait_for(runs, "the end of the backfill", 900)
+    ended = wait_for(runs, "the end of the backfill")
     assert [run["state"] for run in ended] == ["success"] * len(ended)
     assert len(ended) >= 4
     assert state(office) == state(loaded_year)
