@@ -43,7 +43,7 @@ test-all: $(READY) ## all tests
 	@$(PYTEST) -m "slow or not slow" $(ARGS)
 
 test-stack: $(READY) ## the services of docker-compose.yml as processes: a night through two workers, one of them killed; needs redis-server
-	@AIRFLOW_HOME="$(CURDIR)/.cache/test-airflow" PETITIONS_HOME= $(BIN)/python -m pytest -m "slow or not slow" tests/stack $(ARGS)
+	@$(PYTEST) --numprocesses=0 -m slow tests/stack $(ARGS)
 
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check
