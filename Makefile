@@ -27,6 +27,12 @@ VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# What `make bench` measures beside us lives in an environment of its own.
+BENCH := $(CURDIR)/.cache/bench/venv
+SIZES ?= 10000,100000
+PARTS ?= load,night,questions,extract,backfill,airflow
+ENGINES ?= duckdb,postgres
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -45,6 +51,10 @@ test-all: $(READY) ## all tests
 test-stack: $(READY) ## the services of docker-compose.yml as processes: a night through two workers, one of them killed; needs redis-server
 	@$(PYTEST) --numprocesses=0 -m slow tests/stack $(ARGS)
 
+bench: $(READY) $(BENCH)/.ready ## measure beside the alternatives and write docs/benchmarks.md (SIZES=10000,100000 PARTS=load,night,… ENGINES=duckdb,postgres)
+	@$(BIN)/python -m bench run --sizes "$(SIZES)" --parts "$(PARTS)" --engines "$(ENGINES)"
+	@$(BIN)/python -m bench write
+
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -62,8 +72,8 @@ setup: $(READY) ## virtual environment with the locked requirements
 up: $(READY) ## Airflow with its web page and scheduler on http://localhost:8080 (PORT), the reports in its menu
 	@$(BIN)/python -m platforms exec --home "$(PETITIONS_HOME)" -- $(BIN)/python scripts/up.py --port $(PORT)
 
-lock: $(READY) ## write requirements.lock and requirements-dev.lock anew after a change of requirements*.txt
-	@for part in requirements requirements-dev; do \
+lock: $(READY) ## write the locks anew after a change of requirements*.txt
+	@for part in requirements requirements-dev requirements-bench; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 			--custom-compile-command "make lock" $$part.txt --output-file $$part.lock; \
 	done
@@ -85,4 +95,9 @@ $(READY): requirements.lock requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --requirement $(VENV)/uv.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(BENCH)/.ready: $(READY) requirements-bench.lock
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH)
+	@$(BIN)/uv pip sync --quiet --python $(BENCH)/bin/python --require-hashes requirements-bench.lock
 	@touch $@

@@ -79,7 +79,7 @@ class Drawn:
     def __len__(self) -> int:
         return len(self.week)
 
-    def at(self, rows: np.ndarray) -> Drawn:
+    def at(self, rows: np.ndarray | slice) -> Drawn:
         return Drawn(*(column[rows] for column in vars(self).values()))
 
     @classmethod
@@ -273,6 +273,8 @@ def _after(plan: Plan, before: int, touched: int) -> int:
             if number > week and sum(np.count_nonzero(part <= START + number * WEEK) for part in found) >= touched * 4:
                 break
     moments = np.sort(np.concatenate(found))
+    if touched > np.count_nonzero(moments < NEVER):
+        raise ValueError(f"expected at most {np.count_nonzero(moments < NEVER)} tickets to touch, found {touched}; make a larger history")
     return int(moments[touched - 1])
 
 

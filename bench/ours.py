@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from random import Random
+from statistics import median
 from typing import Any
 
 from bench.generate import MADE
@@ -31,21 +35,23 @@ def environment(home: Path, engine: dict[str, Any] | None = None) -> dict[str, s
     return told | {"PETITIONS_HOME": str(home), "GX_ANALYTICS_ENABLED": "False"}
 
 
-def load(home: Path) -> dict[str, float]:
-    """Check, load and refresh every batch of the home that is not loaded, as the nightly job would; seconds of each step.
+def load(keep: Path | None = None) -> dict[str, float]:
+    """Check, load and refresh every landed batch that is not loaded, as the nightly job would; seconds of each step.
 
-    The settings of :func:`environment` must stand.
+    The settings of :func:`environment` must stand. ``keep`` is where the staged files stay, for who wants to load them otherwise.
     """
     from petitions import nightly
     from petitions.landing import Landing
     from petitions.settings import Settings
 
-    clock = Clock()
-    done = _loaded(Settings.from_environment())
-    for manifest in Landing.of(Settings.from_environment()).batches():
+    clock, settings = Clock(), Settings.from_environment()
+    done = _loaded(settings)
+    for manifest in Landing.of(settings).batches():
         if manifest.batch_id not in done:
             with clock("check"):
                 nightly.check(manifest.batch_id)
+            if keep:
+                shutil.copytree(settings.staging / manifest.batch_id, keep / manifest.batch_id, copy_function=os.link)
             with clock("load"):
                 nightly.load(manifest.batch_id, "bench")
     with clock("refresh"):
@@ -90,6 +96,42 @@ def _loaded(settings: Any) -> set[str]:
             return {row["batch_id"] for row in held.rows("select batch_id from control.batch")}
     except warehouse.NoWarehouse:
         return set()
+
+
+def ask(made: dict[str, Any], times: int) -> dict[str, float]:
+    """Every metric by source and month, of a random year, at random ``T`` and ``K``; and the same months from the marts. Median seconds."""
+    from petitions import Petitions, warehouse
+
+    chance, asked, took = Random(1), Petitions.open(), defaultdict[str, list[float]](list)
+    last = datetime.fromisoformat(made["as_of"])
+    known = [one["batch_id"] for one in made["batches"]]
+    for _ in range(times):
+        as_of = last - timedelta(days=chance.randrange(200), seconds=chance.randrange(86_400))
+        as_known = last + timedelta(hours=3) - timedelta(days=chance.randrange(200)) if len(known) > 4 else None
+        for population in ("appeals", "cases"):
+            begun = time.perf_counter()
+            asked.metrics(
+                population=population, start="2022-01-01", end=last.date(), as_of=as_of, as_known=as_known, by=("source", "month")
+            )
+            took[f"all metrics, {population}, by source and month, random T and K"].append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        asked.metrics(population="appeals", start="2022-01-01", end=last.date(), as_of=as_of)
+        took["all metrics, appeals, in all, random T"].append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        with warehouse.reader(asked.settings) as held:
+            held.rows(_MARTS, {"last": as_of.date()})
+        took["received, closed, open, overdue by source and month from the marts"].append(time.perf_counter() - begun)
+    return {what: round(median(seconds), 3) for what, seconds in took.items()}
+
+
+_MARTS = """
+select source, date_trunc('month', day) as month, sum(received) as received, sum(closed) as closed,
+       sum(sum(open_change)) over (partition by source order by date_trunc('month', day)) as open,
+       sum(sum(overdue_change)) over (partition by source order by date_trunc('month', day)) as overdue
+from marts.daily
+where day <= :last
+group by source, date_trunc('month', day)
+"""
 
 
 class Clock:

@@ -62,12 +62,16 @@ def test_it_loads_as_the_generator_counted_and_so_does_the_night_after(made):
 
 
 def _load(home: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "bench", "load", "--home", str(home)],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_CONN_")},
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr[-2000:]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_CONN_")} | {
+        "PETITIONS_HOME": str(home)
+    }
+    for command in ("load", "compare"):
+        ended = subprocess.run(
+            [sys.executable, "-m", "bench", command, "--home", str(home)],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=environment,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr[-2000:]

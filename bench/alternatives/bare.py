@@ -1,0 +1,95 @@
+"""The engine's bare bulk load: `python bare.py STAGED ENGINE WAY`, the staged Parquet files of our own load into tables without any index.
+
+What is told is the load alone: the rows are in memory as Arrow before the clock starts. Prints what it loaded, as JSON.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+TABLES = ("tickets", "events", "quarantine")
+
+
+def main(staged: Path, engine: dict[str, Any], way: str) -> dict[str, Any]:
+    put, seconds, rows = _WAYS[way](engine), 0.0, dict.fromkeys(TABLES, 0)
+    for batch in sorted(staged.iterdir()):
+        for name in TABLES:
+            content = pq.read_table(batch / f"{name}.parquet")
+            seconds += put(name, content)
+            rows[name] += content.num_rows
+    put.session.close()
+    return {"records": rows["tickets"] + rows["quarantine"], "rows": rows, "steps": {"insert": round(seconds, 3)}}
+
+
+class _Duckdb:
+    """Arrow tables, registered and inserted."""
+
+    def __init__(self, engine: dict[str, Any]) -> None:
+        import duckdb
+
+        self.session = duckdb.connect(engine["host"])
+
+    def __call__(self, name: str, content: pa.Table) -> float:
+        begun = time.perf_counter()
+        self.session.register("arriving", content)
+        self.session.execute(f"create table if not exists {name} as select * from arriving limit 0")
+        self.session.execute(f"insert into {name} select * from arriving")
+        self.session.unregister("arriving")
+        return time.perf_counter() - begun
+
+
+class _Adbc:
+    """Arrow tables, sent as binary COPY by the engine's ADBC driver."""
+
+    def __init__(self, engine: dict[str, Any]) -> None:
+        import adbc_driver_postgresql.dbapi as adbc
+
+        self.session = adbc.connect(_uri(engine))
+
+    def __call__(self, name: str, content: pa.Table) -> float:
+        begun = time.perf_counter()
+        with self.session.cursor() as cursor:
+            cursor.adbc_ingest(name, content, mode="create_append")
+        self.session.commit()
+        return time.perf_counter() - begun
+
+
+class _Copy:
+    """COPY of CSV that stands ready in memory."""
+
+    def __init__(self, engine: dict[str, Any]) -> None:
+        import psycopg
+
+        self.session = psycopg.connect(_uri(engine), autocommit=True)
+
+    def __call__(self, name: str, content: pa.Table) -> float:
+        columns = ", ".join(f"{column.name} {_TYPES.get(str(column.type), 'text')}" for column in content.schema)
+        self.session.execute(f"create table if not exists {name} ({columns})")
+        text = io.BytesIO()
+        pyarrow.csv.write_csv(content, text, pyarrow.csv.WriteOptions(include_header=False))
+        begun = time.perf_counter()
+        with self.session.cursor() as cursor, cursor.copy(f"copy {name} from stdin (format csv)") as copy:
+            for start in range(0, len(text.getbuffer()), 1 << 20):
+                copy.write(text.getbuffer()[start : start + (1 << 20)])
+        return time.perf_counter() - begun
+
+
+_TYPES = {"int32": "integer", "int64": "bigint", "bool": "boolean", "timestamp[us, tz=UTC]": "timestamptz"}
+_WAYS = {"arrow": _Duckdb, "adbc": _Adbc, "copy": _Copy}
+
+
+def _uri(engine: dict[str, Any]) -> str:
+    return f"postgresql://{engine['login']}@{engine['host']}:{engine['port']}/{engine['schema']}"
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3])))
