@@ -27,5 +27,5 @@ def address() -> str:
 class PetitionsPlugin(AirflowPlugin):
     name = "petitions"
     fastapi_apps = [{"name": "信访报表", "app": reports, "url_prefix": PREFIX}]  # noqa: RUF012 - Airflow reads a list
-    # Without a route inside Airflow's page it opens in a tab of its own, where it can be printed.
-    external_views = [{"name": "信访报表", "href": address(), "destination": "nav", "nav_top_level": True}]  # noqa: RUF012
+    # Without a route inside Airflow's page it opens in a tab of its own, where it can be printed; from the first level it would not open.
+    external_views = [{"name": "信访报表", "href": address(), "destination": "nav", "category": "browse"}]  # noqa: RUF012

@@ -7,6 +7,7 @@ import pytest
 
 from petitions.report import issue
 from tests.report import county
+from tests.report.conftest import year  # noqa: F401 - a fixture
 from tests.web import airflow_server
 
 

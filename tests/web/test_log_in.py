@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from petitions_plugin import PREFIX
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.web import browser
 from tests.web.airflow_server import Server
 
 REPORT = "2023-01-01_2023-12-31_asof_2023-12-31"
@@ -89,3 +93,32 @@ def test_the_menu_entry_opens_them(server: Server) -> None:
     told = requests.get(f"{server.url}/api/v2/plugins", headers={"Authorization": f"Bearer {server.token('reader')}"}, timeout=30)
     (ours,) = [one for one in told.json()["plugins"] if one["name"] == "petitions"]
     assert [(view["name"], view["href"], view["url_route"]) for view in ours["external_views"]] == [("信访报表", f"{PREFIX}/", None)]
+
+
+def test_from_the_log_in_by_the_menu_to_a_figure(server: Server, tmp_path: Path) -> None:
+    """What a person does: logs in, opens the entry of the menu in its tab, the report, and the tickets behind a figure."""
+    with browser.opened(tmp_path / "profile") as driver:
+        browser.resize(driver, "desktop")
+        wait = WebDriverWait(driver, 60)
+        driver.get(f"{server.url}{PREFIX}/{REPORT}/")
+        wait.until(lambda _: driver.find_elements("name", "username"))
+        driver.find_element("name", "username").send_keys("reader")
+        driver.find_element("name", "password").send_keys(server.password("reader"), Keys.ENTER)
+        wait.until(lambda _: driver.find_elements("css selector", "a[data-figure]"))
+        assert urlsplit(driver.current_url).path == f"{PREFIX}/{REPORT}/", "back at the page that was asked for"
+
+        driver.get(server.url)
+        wait.until(lambda _: driver.find_elements("css selector", "[aria-label='Browse']"))[0].click()
+        entry = wait.until(lambda _: driver.find_elements("css selector", f"a[href$='{PREFIX}/']"))[0]
+        assert entry.text == "信访报表"
+        wait.until(lambda _: entry.is_displayed())
+        before = set(driver.window_handles)
+        entry.click()
+        (tab,) = wait.until(lambda _: set(driver.window_handles) - before)
+        driver.switch_to.window(tab)
+        browser.complaints(driver)  # what Airflow's own page says is not ours
+        wait.until(lambda _: driver.find_elements("css selector", "a[href*='_asof_']"))[0].click()
+        wait.until(lambda _: driver.find_elements("css selector", "a[data-figure='appeals.open']"))[0].click()
+        wait.until(lambda _: len(driver.find_elements("css selector", "#behind tbody tr")) == 3)
+        assert driver.execute_script("return window.origin") == "null", "the report acts for nobody in Airflow"
+        assert browser.complaints(driver) == []

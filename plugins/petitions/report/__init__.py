@@ -7,21 +7,40 @@ A report once issued stays as it is: when a later run finds other figures for th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from petitions import questions, warehouse
+from petitions import periods, questions, warehouse
 from petitions.report import content, official, page, shelf, spreadsheet
 from petitions.settings import Settings
 
 if TYPE_CHECKING:
     from petitions.nightly import Lane
 
-__all__ = ["issue"]
+__all__ = ["due", "issue"]
 
 # What a report's folder holds beside report.json and the lists, and who writes it.
 WRITERS: dict[str, shelf.Writer] = {"index.html": page.write, "report.xlsx": spreadsheet.write, "report.docx": official.write}
+
+# Whole periods whose reports are issued by themselves, and for how long after their end.
+_BY_THEMSELVES = ("month", "quarter", "half-year", "year")
+_LATEST = timedelta(days=7)
+
+
+def due(settings: Settings, day: date) -> list[periods.Period]:
+    """The month, quarter, half-year and year that ended within the week before a day and of which no report knew all yet.
+
+    A report that was issued before the period was over does not count: it could not know all of it.
+    """
+    ended = [periods.before(kind, day) for kind in _BY_THEMSELVES]
+    return [one for one in ended if day - one.last <= _LATEST and not _reported(settings, one)]
+
+
+def _reported(settings: Settings, period: periods.Period) -> bool:
+    end = questions.moment(period.last)
+    last = shelf.last_issue(settings.reports, shelf.folder_name(period.first, period.last, end))
+    return last is not None and last["as_known"] is not None and datetime.fromisoformat(last["as_known"]) > end
 
 
 def issue(

@@ -92,6 +92,12 @@ def draft(shelf: Path, name: str) -> Iterator[Draft]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
+def last_issue(shelf: Path, name: str) -> Document | None:
+    """What the last issue of ``name`` says; None where there is none."""
+    _, last = _last_issue(shelf, name)
+    return _read(last) if last else None
+
+
 def write_index(shelf: Path) -> None:
     """The page that lists all reports of a shelf by kind of period, newest first."""
     rows = [_entry(folder) for folder in shelf.iterdir() if _FOLDER.fullmatch(folder.name) and folder.is_dir()]
