@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from openpyxl import Workbook
 
 from petitions.connections import Connection
+from petitions.export_rows import FileRefused, rows
 from petitions.model import BEIJING
 from petitions.normalise import FieldMap, Record
 from petitions.settings import CHECKOUT, Settings
@@ -290,6 +292,67 @@ def test_a_sidecar_must_hold(source: OnlinePolitics, drop: Path, sidecar: str, t
         assert errors[0].startswith("a_20231024.csv: ")
     else:
         assert errors == []
+
+
+CELLS: list[list[Any]] = [
+    [188006, "A0001", "题目_x000D_", datetime(2019, 1, 2, 9, 5, 3), "说明", None, None],
+    ["441322000000000001", "A0002", "题目", "2019/1/2 9:05:03", "说明", "已答复", datetime(2019, 1, 3)],
+    [441322000000000001, "A0003", "题目", 43467.37850694444, "说明", None, None],
+    [None, None, None, None, None, None, None],
+    [188007.0, "A0004", "题目", date(2019, 1, 2), "说明", None, None],
+]
+
+
+def _xls(file: Path, *rows: list[Any]) -> Path:
+    """A true workbook of Excel 97–2003."""
+    import xlwt
+
+    book = xlwt.Workbook(encoding="utf-8")
+    sheet = book.add_sheet("导出")
+    for at, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            style = xlwt.easyxf(num_format_str="yyyy-mm-dd hh:mm:ss" if isinstance(cell, date) else "General")
+            sheet.write(at, column, cell, style)
+    book.save(file)
+    return file
+
+
+def test_a_workbook_of_excel_97_is_read_as_an_xlsx_is(source: OnlinePolitics, drop: Path) -> None:
+    old, new = _xls(drop / "a_20190110.xls", HEADER, *CELLS), _xlsx(drop / "a_20190110.xlsx", HEADER, *CELLS)
+    assert list(source.records(old)) == list(source.records(new))
+    at = source.export_at(old.name)
+    read = [Record(raw, source.map, export_at=at) for raw in source.records(old)]
+    assert [record.number("留言编号") for record in read] == ["188006", "441322000000000001", None, "188007"]
+    assert read[2].faults[0][0] == "lost_digits"
+    assert [f"{record.time('留言时间'):%F %T}" for record in read] == [*["2019-01-02 09:05:03"] * 3, "2019-01-02 00:00:00"]
+
+
+def test_an_xls_lands_beside_other_files(source: OnlinePolitics, drop: Path) -> None:
+    _xls(drop / "网络问政_20231024.xls", HEADER, ROW, ["1002", *ROW[1:]])
+    _csv(drop / "网络问政_20231024.csv", HEADER, ["1003", *ROW[1:]])
+    pages = _pages(source)
+    assert [error for page in pages for error in page.errors] == []
+    assert pages[-1].total == 3
+
+
+@pytest.mark.parametrize("kind", ["xls", "xlsx"])
+def test_a_damaged_workbook_is_refused_whatever_its_reader_says(drop: Path, kind: str) -> None:
+    """The page of one file; nothing of what a reader may raise goes further."""
+    chance = random.Random(kind)
+    write = _xls if kind == "xls" else _xlsx
+    whole = write(drop / f"whole_20231024.{kind}", HEADER, *[ROW] * 20).read_bytes()
+    damaged, refused = drop / f"damaged_20231024.{kind}", 0
+    for _ in range(150):
+        content = bytearray(whole[: chance.randrange(600, len(whole))] if chance.random() < 0.4 else whole)
+        for _ in range(chance.randrange(1, 12)):
+            content[chance.randrange(8, len(content))] = chance.randrange(256)
+        damaged.write_bytes(content)
+        try:
+            list(rows(damaged))
+        except FileRefused as told:
+            refused += 1
+            assert str(told).startswith(damaged.name) and "\n" not in str(told)
+    assert refused > 20
 
 
 def test_files_that_cannot_be_read_are_refused_by_name(source: OnlinePolitics, drop: Path) -> None:

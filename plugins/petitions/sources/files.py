@@ -9,16 +9,12 @@ Notes:      a sidecar ``<file>.ok`` (``rows=``, ``sha256=``) must hold; a file s
 
 from __future__ import annotations
 
-import codecs
-import csv
 import fcntl
 import hashlib
 import os
 import re
 import tempfile
 import unicodedata
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +24,8 @@ from itertools import islice, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from petitions.export_rows import FileRefused
+from petitions.export_rows import rows as rows_of
 from petitions.model import BEIJING
 from petitions.normalise import FieldMap, Record, clean
 from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source
@@ -37,10 +35,6 @@ ENDINGS = (".xlsx", ".xls", ".csv")
 HEADER_DEPTH = 10
 SIDECAR = re.compile(r"(rows|sha256)\s*=\s*(\S+)", re.IGNORECASE)
 _DATE = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?!\d)")
-
-
-class FileRefused(LaneStopped):
-    """One file cannot be read; the others go on. The message names the file, what was found, and the cure."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ class FileSource(Source):
         :raises FileRefused: where the file cannot be read as what it is.
         :raises LaneStopped: where a required column is missing.
         """
-        rows = _rows(landed)
+        rows = rows_of(landed)
         header, seen = self._header(landed.name, rows)
         for row in rows:
             if any(_told(cell) for cell in row):
@@ -193,7 +187,7 @@ class FileSource(Source):
     # --- the header -----------------------------------------------------------------------------------------------------
 
     def _columns_of(self, file: Path) -> set[str]:
-        return self._header(file.name, _rows(file))[1]
+        return self._header(file.name, rows_of(file))[1]
 
     def _header(self, file: str, rows: Iterator[list[Any]]) -> tuple[list[str], set[str]]:
         """The canonical columns in the order of the file, found in one of its first rows; ``rows`` stands behind it."""
@@ -260,77 +254,6 @@ def export_date(name: str) -> date | None:
         except ValueError:
             continue
     return None
-
-
-# --- rows of a file, whatever its ending says ---------------------------------------------------------------------------------
-
-
-def _rows(file: Path) -> Iterator[list[Any]]:
-    with file.open("rb") as content:
-        start = content.read(8)
-    if start.startswith(b"PK"):
-        return _sheet_rows(file)
-    if start.startswith(b"\xd0\xcf\x11\xe0"):
-        raise FileRefused(f"{file.name}: expected xlsx or csv, found a workbook of Excel 97–2003; save it as xlsx")
-    if not start:
-        raise FileRefused(f"{file.name}: the file is empty; if it is still being written, the next run reads it")
-    return _text_rows(file)
-
-
-def _sheet_rows(file: Path) -> Iterator[list[Any]]:
-    from openpyxl import load_workbook
-
-    with file.open("rb") as content:  # a stream, for by name openpyxl would go by the ending
-        try:
-            sheets = load_workbook(content, read_only=True, data_only=True).worksheets
-        except (zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, ValueError, EOFError, OSError):
-            raise FileRefused(
-                f"{file.name}: expected a whole xlsx workbook, found a broken one; if it is still being written, the next run reads it"
-            ) from None
-        if not sheets:
-            raise FileRefused(f"{file.name}: expected a sheet with rows, found none; export it again")
-        sheets[0].reset_dimensions()  # several exporters declare a size that is not the sheet's
-        try:
-            yield from map(list, sheets[0].iter_rows(values_only=True))
-        except (zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, EOFError):
-            raise FileRefused(f"{file.name}: the workbook breaks off in its middle; export it again") from None
-
-
-def _text_rows(file: Path) -> Iterator[list[Any]]:
-    with file.open(encoding=_encoding(file), newline="") as text:
-        first = text.readline()
-        text.seek(0)
-        delimiter = "\t" if "\t" in first and "," not in first else ","
-        csv.field_size_limit(2**24)
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                yield [cell or None for cell in row]
-        except csv.Error as error:
-            raise FileRefused(
-                f"{file.name}: line {reader.line_num}: not readable as CSV ({error}); if it is still being written, the next run reads it"
-            ) from None
-
-
-def _encoding(file: Path) -> str:
-    """UTF-8, with or without BOM, where the whole file is that; else GB18030."""
-    for name, encoding in (("utf-8", "utf-8-sig"), ("gb18030", "gb18030")):
-        decoder = codecs.getincrementaldecoder(name)()
-        try:
-            with file.open("rb") as content:
-                while block := content.read(1 << 20):
-                    if b"\0" in block:
-                        break
-                    decoder.decode(block)
-                else:
-                    if decoder.getstate()[0]:  # all of it is of this encoding, but for the last character
-                        raise FileRefused(
-                            f"{file.name}: the file breaks off in its middle; if it is still being written, the next run reads it"
-                        )
-                    return encoding
-        except UnicodeDecodeError:
-            continue
-    raise FileRefused(f"{file.name}: expected CSV in UTF-8 or GB18030, found neither; save it as CSV UTF-8 or xlsx")
 
 
 def _plain_header(cell: Any) -> str:

@@ -1,0 +1,129 @@
+"""Rows of an export file, whatever its ending says: xlsx, a workbook of Excel 97–2003, or CSV in UTF-8 or GB18030.
+
+Cells keep the type that the file gives them: text, number, true date, yes or no. Large files are read row by row.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from petitions.normalise import EXACT
+from petitions.sources.base import LaneStopped
+
+_XLSX, _XLS = b"PK", b"\xd0\xcf\x11\xe0"
+
+
+class FileRefused(LaneStopped):
+    """One file cannot be read; the others go on. The message names the file, what was found, and the cure."""
+
+
+def rows(file: Path) -> Iterator[list[Any]]:
+    """The rows of the first sheet, or of the text; an empty cell is None.
+
+    :raises FileRefused: where the file cannot be read as what it is.
+    """
+    with file.open("rb") as content:
+        start = content.read(8)
+    if start.startswith(_XLSX):
+        return _xlsx_rows(file)
+    if start.startswith(_XLS):
+        return _xls_rows(file)
+    if not start:
+        raise FileRefused(f"{file.name}: the file is empty; if it is still being written, the next run reads it")
+    return _text_rows(file)
+
+
+@contextmanager
+def _broken(file: Path, kind: str) -> Iterator[None]:
+    """A reader of workbooks says in twenty ways that one is broken (it was tried with damaged files); here it is one."""
+    try:
+        yield
+    except FileRefused:
+        raise
+    except Exception as error:  # noqa: BLE001
+        raise FileRefused(
+            f"{file.name}: expected a whole {kind} workbook without a password, found a broken one ({type(error).__name__}); "
+            "if it is still being written, the next run reads it, else export it again"
+        ) from None
+
+
+def _xlsx_rows(file: Path) -> Iterator[list[Any]]:
+    from openpyxl import load_workbook
+
+    with _broken(file, "xlsx"), file.open("rb") as content:  # a stream, for by name openpyxl would go by the ending
+        sheets = load_workbook(content, read_only=True, data_only=True).worksheets
+        if not sheets:
+            raise FileRefused(f"{file.name}: expected a sheet with rows, found none; export it again")
+        sheets[0].reset_dimensions()  # several exporters declare a size that is not the sheet's
+        yield from map(list, sheets[0].iter_rows(values_only=True))
+
+
+def _xls_rows(file: Path) -> Iterator[list[Any]]:
+    """A sheet of this format ends at row 65,536, so that it may be read as a whole."""
+    import xlrd
+
+    with _broken(file, "Excel 97–2003"), xlrd.open_workbook(file_contents=file.read_bytes(), logfile=io.StringIO()) as book:
+        sheet = book.sheet_by_index(0)
+        for place in range(sheet.nrows):
+            cells = zip(sheet.row_types(place), sheet.row_values(place), strict=True)
+            yield [_xls_cell(kind, value, book.datemode) for kind, value in cells]
+
+
+def _xls_cell(kind: int, value: Any, datemode: int) -> Any:
+    import xlrd
+
+    if kind == xlrd.XL_CELL_DATE:
+        try:
+            return xlrd.xldate_as_datetime(value, datemode)
+        except (xlrd.XLDateError, ValueError, OverflowError):
+            return value  # no day of any calendar: the record is bad, not the file
+    if kind == xlrd.XL_CELL_NUMBER:
+        return int(value) if value.is_integer() and abs(value) < EXACT else value
+    if kind == xlrd.XL_CELL_BOOLEAN:
+        return bool(value)
+    if kind == xlrd.XL_CELL_ERROR:
+        return xlrd.error_text_from_code.get(value)
+    return value or None
+
+
+def _text_rows(file: Path) -> Iterator[list[Any]]:
+    with file.open(encoding=_encoding(file), newline="") as text:
+        first = text.readline()
+        text.seek(0)
+        delimiter = "\t" if "\t" in first and "," not in first else ","
+        csv.field_size_limit(2**24)
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        try:
+            for row in reader:
+                yield [cell or None for cell in row]
+        except csv.Error as error:
+            raise FileRefused(
+                f"{file.name}: line {reader.line_num}: not readable as CSV ({error}); if it is still being written, the next run reads it"
+            ) from None
+
+
+def _encoding(file: Path) -> str:
+    """UTF-8, with or without BOM, where the whole file is that; else GB18030."""
+    for name, encoding in (("utf-8", "utf-8-sig"), ("gb18030", "gb18030")):
+        decoder = codecs.getincrementaldecoder(name)()
+        try:
+            with file.open("rb") as content:
+                while block := content.read(1 << 20):
+                    if b"\0" in block:
+                        break
+                    decoder.decode(block)
+                else:
+                    if decoder.getstate()[0]:  # all of it is of this encoding, but for the last character
+                        raise FileRefused(
+                            f"{file.name}: the file breaks off in its middle; if it is still being written, the next run reads it"
+                        )
+                    return encoding
+        except UnicodeDecodeError:
+            continue
+    raise FileRefused(f"{file.name}: expected CSV in UTF-8 or GB18030, found neither; save it as CSV UTF-8 or xlsx")
