@@ -327,6 +327,13 @@ def quarantine_dismiss(record_id: str, note: str) -> None:
     "--of", "told", metavar="PERIOD", help="Which: 2023, 2023-H2, 2023-Q4, 2023-10, 2023-W40, or a day in it. Default: the last whole one."
 )
 @options(AS_OF, AS_KNOWN)
+@click.option(
+    "--edition",
+    type=click.Choice(["full", "forwarded"]),
+    default="full",
+    show_default=True,
+    help="forwarded (外发): counts below 3 by town and category are hidden, no lists of tickets.",
+)
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write into. Default: reports/ of the home.")
 def report(
     start: date | None,
@@ -335,6 +342,7 @@ def report(
     told: str | None,
     as_of: datetime | None,
     as_known: datetime | None,
+    edition: str,
     out: str | None,
 ) -> None:
     """Issue the report of a window or of a period; prints its folder."""
@@ -347,7 +355,8 @@ def report(
         start, end = asked.first, asked.last
     if start is None or end is None:
         raise questions.WrongQuestion("expected --from and --to, or --period")
-    click.echo(issue(Settings.from_environment(), start, end, as_of=as_of, as_known=as_known, out=Path(out) if out else None))
+    kept = Path(out) if out else None
+    click.echo(issue(Settings.from_environment(), start, end, as_of=as_of, as_known=as_known, edition=edition, out=kept))
 
 
 @main.command()

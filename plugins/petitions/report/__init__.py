@@ -51,6 +51,7 @@ def issue(
     as_of: date | datetime | None = None,
     as_known: datetime | None = None,
     lanes: Sequence[Lane] = (),
+    edition: str = "full",
     out: Path | None = None,
 ) -> Path:
     """Issue the report of the tickets received in ``[first, last]``, unless the last issue already says the same.
@@ -58,13 +59,14 @@ def issue(
     :param as_of: the moment the figures are about; default the end of ``last``.
     :param as_known: only batches fetched until then count; default all.
     :param lanes: how the lanes of this run ended; a red one is named on the page. Default: the last run of each.
+    :param edition: ``full``, or ``forwarded`` (外发), which hides small counts and has no lists; its issues are counted by themselves.
     :param out: where reports are kept; default ``reports/`` of the home.
     :returns: the folder of the report.
     :raises petitions.questions.WrongQuestion: for a window that ends before it starts.
     :raises petitions.warehouse.NoWarehouse: when nothing was loaded yet.
     """
-    told = content.Asked(first, last, questions.moment(as_of if as_of is not None else last), as_known)
-    name = shelf.folder_name(first, last, told.as_of)
+    told = content.Asked(first, last, questions.moment(as_of if as_of is not None else last), as_known, edition)
+    name = shelf.folder_name(first, last, told.as_of, edition)
     with warehouse.reader(settings) as held, shelf.draft(out or settings.reports, name) as draft:
         document, lists = content.gather(held, settings, told, lanes, draft.folder, draft.previous)
         return draft.keep(document, lists, WRITERS)

@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Any
 
 from petitions import metrics, periods
 from petitions.model import BEIJING
-from petitions.report import changes, sections, wording
+from petitions.report import changes, sections, small_cells, wording
 from petitions.report.data_state import IN_DOUBT
 from petitions.report.figures import dictionary
 from petitions.report.inquiry import Asked, Inquiry
@@ -118,6 +118,9 @@ def gather(
     for one in asked.figures.book.values():
         one |= {"as_of": one.get("as_of", document["as_of"]), "as_known": one.get("as_known", document["as_known"])}
     document |= {"dictionary": dictionary(used), "figures": list(asked.figures.book.values())}
+    if told.edition == "forwarded":
+        lists.clear()
+        document = small_cells.forwarded(document, settings.options.reports.small_cell)
     return document, lists.all
 
 

@@ -46,6 +46,7 @@ class Asked:
     last: date
     as_of: datetime
     as_known: datetime | None = None
+    edition: str = "full"
 
 
 class Inquiry:

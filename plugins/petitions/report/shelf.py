@@ -29,10 +29,11 @@ Writer = Callable[[Document, Lists, Path], None]
 _FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}_asof_[\dT-]+(_forwarded)?(_\d+)?")
 
 
-def folder_name(first: date, last: date, as_of: datetime) -> str:
+def folder_name(first: date, last: date, as_of: datetime, edition: str = "full") -> str:
     """``2023-01-01_2023-12-31_asof_2023-12-31``; a moment that is no end of a day has its time behind."""
     at = as_of.astimezone(BEIJING)
-    return f"{first}_{last}_asof_{at:%Y-%m-%d}" + ("" if at.time() == time(23, 59, 59) else f"T{at:%H%M%S}")
+    moment = f"{at:%Y-%m-%d}" + ("" if at.time() == time(23, 59, 59) else f"T{at:%H%M%S}")
+    return f"{first}_{last}_asof_{moment}" + ("" if edition == "full" else f"_{edition}")
 
 
 @dataclass(frozen=True)

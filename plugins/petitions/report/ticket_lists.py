@@ -43,10 +43,19 @@ class TicketLists:
         self._groupings[population] = groupings
         self._confidential[population] = self._confidential_groups(population, groupings)
 
+    def clear(self) -> None:
+        """Leave no list in the folder."""
+        for told in self.all.values():
+            told.path.unlink()
+        self.all.clear()
+
     def link(self, figures: Figures) -> None:
         """Tell each figure which rows of which list are the tickets behind it."""
         for one in figures.book.values():
             population, metric = one["population"], one["metric"]
+            card = f"{population}_{metric.removesuffix('_card')}"
+            if metric.endswith("_card") and card in self.all:
+                one["tickets"] = f"tickets/{card}.csv"
             filters = {name: value for name, value in one["filters"].items() if name not in ("from", "to")}
             groupings = self._groupings.get(population)
             if groupings is None or not one["value"] or not isinstance(one["value"], int) or not set(filters) <= set(groupings):
