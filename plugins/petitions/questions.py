@@ -306,11 +306,11 @@ def changed(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], 
     rows = warehouse.rows(
         f"""
         with now as (
-            select ticket_id, version_id, known_from, received_at, unit, {marks} as marks from core.posting where {STANDING} and {asked}
+            select ticket_id, version_id, known_from, received_at, unit, {marks} as marks from {_POSTINGS} where {STANDING} and {asked}
         ),
         before as (
             select ticket_id, version_id, known_from, received_at, unit, {marks} as marks
-            from core.posting where {STANDING.replace(":as_known", ":then")} and {asked}
+            from {_POSTINGS} where {STANDING.replace(":as_known", ":then")} and {asked}
         )
         select coalesce(n.ticket_id, b.ticket_id) as ticket_id, coalesce(n.received_at, b.received_at) as received_at,
                coalesce(n.unit, b.unit) as unit, n.known_from as learned_at, b.marks as was, n.marks as now, c.title, c.restricted
