@@ -420,14 +420,14 @@ def test_a_text_that_is_left_alone_needed_no_cleaning(text: str) -> None:
 def test_the_usual_forms_of_a_time_are_read_as_the_unusual_ones(at: datetime) -> None:
     expected = at.replace(microsecond=0, tzinfo=BEIJING, fold=0)
     assert record(f"{expected:%Y-%m-%d %H:%M:%S}").time("f") == record(f"{expected:%Y/%m/%d %H:%M:%S}").time("f") == expected
-    assert module._stamp(expected) == int(expected.timestamp())
+    assert module.stamp(expected) == int(expected.timestamp())
 
 
 @given(st.integers(10**11, 10**13 - 1))
 def test_epoch_milliseconds_are_cut_to_seconds(millis: int) -> None:
     at = record(millis).time("f")
     assert at is not None and at.utcoffset() == at.astimezone(BEIJING).utcoffset()
-    assert module._stamp(at) == int(at.timestamp()) == millis // 1000
+    assert module.stamp(at) == int(at.timestamp()) == millis // 1000
 
 
 _MOMENT = st.none() | st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1), timezones=st.just(BEIJING)).map(

@@ -1,17 +1,17 @@
 """From a landed batch to a staged one: every record normalised, checked, and either a ticket or in quarantine.
 
-The batch streams through in chunks. What of it must be seen at once (which numbers come twice, and with what content) is kept in a
-narrow frame. The staged batch appears under its name complete or not at all::
+The batch streams through in parts (:mod:`petitions.examine`), which several processes take where there are many
+(:mod:`petitions.crew`). What of it must be seen at once (which numbers come twice, and with what content) is decided by an engine over
+narrow files, which needs no more memory for a larger batch. The staged batch appears under its name complete or not at all::
 
-    staging/<batch_id>/tickets.parquet     one row per ticket and content
-    staging/<batch_id>/events.parquet      its events, in the platform's order
-    staging/<batch_id>/quarantine.parquet  one row per bad record, with the rule and the reason
-    staging/<batch_id>/summary.json        the figures of the reconciliation and the yellow messages
+    staging/<batch_id>/tickets.parquet/     one row per ticket and content, in files by part
+    staging/<batch_id>/events.parquet/      its events, in the platform's order, in files by part
+    staging/<batch_id>/quarantine.parquet   one row per bad record, with the rule and the reason
+    staging/<batch_id>/summary.json         the figures of the reconciliation and the yellow messages
 """
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import shutil
@@ -20,75 +20,31 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from petitions import privacy
+from petitions import crew, privacy
+from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, per_event, write_part
 from petitions.model import BEIJING, QUARANTINE_RULES
-from petitions.normalise import Normalised, Normaliser, Record
-from petitions.quality import ROW, TICKET_SUITE, Refusal, Suite, add
+from petitions.normalise import Normaliser
+from petitions.quality import ROW
 from petitions.settings import Settings
-from petitions.sources.base import LaneStopped, Raw, Source
+from petitions.sources.base import Raw, Source
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+    import duckdb
 
     from petitions.landing import Landing, Manifest
 
-#: Records that are in memory at once.
-CHUNK = 10_000
+#: Records of a part.
+PART = 20_000
+# From so many parts on several processes are worth their start.
+_MANY = 3
 
-_TIME = pa.timestamp("us", tz="UTC")
-TICKETS = pa.schema(
-    [
-        ("ticket_id", pa.string()),
-        ("source_no", pa.string()),
-        ("content_id", pa.string()),
-        ("updated_at", _TIME),
-        ("update_key", pa.string()),
-        ("export_at", _TIME),
-        ("received_at", _TIME),
-        ("channel", pa.string()),
-        ("ticket_type", pa.string()),
-        ("urgency", pa.string()),
-        ("category", pa.string()),
-        ("area", pa.string()),
-        ("unit", pa.string()),
-        ("title", pa.string()),
-        ("content", pa.string()),
-        ("address", pa.string()),
-        ("petitioner", pa.string()),
-        ("phone", pa.string()),
-        ("id_number", pa.string()),
-        ("person_key", pa.string()),
-        ("persons", pa.int32()),
-        ("repeat", pa.bool_()),
-        ("restricted", pa.bool_()),
-        ("due_at", _TIME),
-        ("due_upper_at", _TIME),
-        ("limit_amount", pa.int32()),
-        ("limit_unit", pa.string()),
-        ("out_of_order", pa.bool_()),
-    ]
-)
-EVENTS = pa.schema(
-    [
-        ("content_id", pa.string()),
-        ("seq", pa.int32()),
-        ("event_type", pa.string()),
-        ("occurred_at", _TIME),
-        ("unit", pa.string()),
-        ("old_due", _TIME),
-        ("new_due", _TIME),
-        ("satisfaction", pa.string()),
-        ("note", pa.string()),
-    ]
-)
 QUARANTINE = pa.schema(
     [
         ("record_id", pa.string()),
@@ -97,7 +53,7 @@ QUARANTINE = pa.schema(
         ("reason", pa.string()),
         ("file", pa.string()),
         ("line", pa.int64()),
-        ("updated_at", _TIME),
+        ("updated_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 TRACED = pa.schema([("file", pa.string()), ("line", pa.int64()), ("content_id", pa.string())])
@@ -137,10 +93,14 @@ def check(
     aside = target.with_name(f".{manifest.batch_id}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True, mode=0o700)
+    task = crew.Task(manifest.source, settings, aside, manifest.fetched_at)
     normaliser = Normaliser(source, settings.source_maps[source.name], privacy.load_key(settings.secrets))
-    batch = _Batch(manifest, normaliser, aside, frozenset(trace))
-    for chunk in _chunks(landed(manifest, landing, source)):
-        batch.take(chunk)
+    examiner = Examiner(normaliser, aside, manifest.fetched_at)
+    batch = _Batch(manifest, examiner, frozenset(trace))
+    parts = _parts(manifest, landing, source)
+    first = list(islice(parts, _MANY))
+    for done in map(examiner, first) if len(first) < _MANY or crew.size() == 1 else crew.examined(task, chain(first, parts)):
+        batch.take(done)
     summary = batch.settle()
     (aside / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
@@ -173,71 +133,77 @@ def quarantine_message(rules: Iterable[str]) -> str | None:
 
 def landed(manifest: Manifest, landing: Landing, source: Source) -> Iterator[Landed]:
     """The raw records of a batch in the order received."""
+    for part in _parts(manifest, landing, source):
+        for line, raw in enumerate(part.records(), part.first_line):
+            yield Landed(part.file, line, part.export_at, raw)
+
+
+def _parts(manifest: Manifest, landing: Landing, source: Source) -> Iterator[Part]:
+    number = row = 0
+    for file, line, export_at, content, count in _stretches(manifest, landing, source):
+        yield Part(number, row, file, line, content, export_at)
+        number, row = number + 1, row + count
+
+
+def _stretches(manifest: Manifest, landing: Landing, source: Source) -> Iterator[tuple[str, int, datetime | None, bytes | list[Raw], int]]:
+    """File, first line, export time, records and their number."""
     for entry in manifest.files:
         if entry.export_date is not None:
             export_at = datetime.combine(entry.export_date, time(23, 59, 59), BEIJING)
             with landing.file(manifest, entry) as path:
-                for number, raw in enumerate(source.records(path), 1):
-                    yield Landed(entry.name, number, export_at, raw)
-    for name, line, told in landing.lines(manifest):
-        yield Landed(name, line, None, json.loads(told) if isinstance(told, str | bytes) else told)
+                records, line = source.records(path), 1
+                while some := list(islice(records, PART)):
+                    yield entry.name, line, export_at, some, len(some)
+                    line += len(some)
+    for name, line, lines in landing.blocks(manifest, PART):
+        yield name, line, None, b"".join(lines), len(lines)
 
 
 @dataclass
 class _Batch:
-    """A batch on its way: chunks are taken, then the whole is settled."""
+    """A batch on its way: its parts are taken as they are done, then the whole is settled."""
 
     manifest: Manifest
-    normaliser: Normaliser
-    folder: Path
+    examiner: Examiner
     trace: frozenset[Place] = frozenset()
-    taken: int = 0
-    narrow: list[pd.DataFrame] = field(default_factory=list)
+    parts: dict[int, range] = field(default_factory=dict)
     bad: dict[int, dict[str, Any]] = field(default_factory=dict)
     remarks: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
-    writers: dict[str, pq.ParquetWriter] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.platform_suite, self.ticket_suite = Suite(self.normaliser.source.name), Suite(TICKET_SUITE)
+        self.folder = self.examiner.folder
+        self.platform_suite, self.ticket_suite = self.examiner.suites
+        self.tallies: tuple[list[Any], list[Any]] = ([], [])
 
-    def take(self, chunk: list[Landed]) -> None:
-        """Normalise and check one chunk; set the good tickets aside, keep what the whole batch must know of each."""
-        rows = range(self.taken, self.taken + len(chunk))
-        self.taken += len(chunk)
-        with _no_garbage():
-            records = [self.normaliser.record(item.raw, export_at=item.export_at) for item in chunk]
-            found = [self.normaliser.read(record, file=item.file) for record, item in zip(records, chunk, strict=True)]
-        for one in found:
-            self.remarks.update(set(one.remarks))
-            self.unknown.update(one.unknown)
-        refusals = self.ticket_suite.refuse(_ticket_frame(rows, found, self.ticket_suite.columns, self.manifest.fetched_at))
-        add(refusals, self.platform_suite.refuse(_platform_frame(rows, records, self.platform_suite.columns)))
-        for row, one, item in zip(rows, found, chunk, strict=True):
-            if row in refusals or one.ticket is None:
-                self.bad[row] = _quarantined(one, refusals.get(row), item, self.normaliser)
-        self.narrow.append(_narrow(rows, found, chunk))
-        good = [(row, one) for row, one in zip(rows, found, strict=True) if row not in self.bad]
-        self._spool("tickets", _ticket_table(good))
-        self._spool("events", _event_table(good))
+    def take(self, done: Examined) -> None:
+        """Keep what the whole batch must know of a part."""
+        self.parts[done.part] = done.rows
+        self.bad |= done.bad
+        self.remarks += done.remarks
+        self.unknown += done.unknown
+        for kept, told in zip(self.tallies, done.tallies, strict=True):
+            kept.append(told)
 
     def settle(self) -> dict[str, Any]:
-        """Decide what comes twice, write the staged files, and tell the figures."""
-        for writer in self.writers.values():
-            writer.close()
-        import pandas as pd
-
-        whole = pd.concat(self.narrow, ignore_index=True) if self.narrow else _narrow(range(0), [], [])
-        clashing = self._quarantine_clashes(whole)
-        good = whole[~whole[ROW].isin(self.bad.keys() | clashing)]
-        kept = _kept(good, self.taken)
-        tickets = self._filter("tickets", TICKETS, kept)
-        self._filter("events", EVENTS, kept)
+        """Decide what comes twice, see to the staged files, and tell the figures."""
+        for suite, told in zip((self.platform_suite, self.ticket_suite), self.tallies, strict=True):
+            suite.add_up(told)
+        if not self.parts:
+            for name, schema in (("tickets.parquet", TICKETS), ("events.parquet", EVENTS), ("narrow", NARROW)):
+                write_part(self.folder, name, 0, schema.empty_table())
+        with _engine(self.folder) as whole:
+            whole.execute(f"create view narrow as select * from read_parquet('{self.folder}/narrow/*.parquet')")
+            self._quarantine_clashes(whole)
+            whole.execute(_REPEATED)
+            self._take_out(whole)
+            tickets = int(_value(whole, "select count(*) from good") - _value(whole, "select count(*) from repeated where not stays"))
+            if self.trace:
+                self._write_traced(whole)
+            numbers = self._numbers(whole)
         quarantine = _once_each(self.bad.values())
         pq.write_table(pa.Table.from_pylist(quarantine, schema=QUARANTINE), self.folder / "quarantine.parquet")
-        if self.trace:
-            self._write_traced(good)
-        numbers = self._numbers(whole)
+        shutil.rmtree(self.folder / "narrow")
         summary = {
             "batch_id": self.manifest.batch_id,
             "numbers": numbers,
@@ -248,22 +214,24 @@ class _Batch:
         # How many tickets a file holds is told by its rows alone (sources.md, reconciliation of a batch).
         return summary | ({"platform_total": numbers} if self.manifest.platform_total is None else {})
 
-    def _numbers(self, whole: pd.DataFrame) -> int:
+    def _numbers(self, whole: duckdb.DuckDBPyConnection) -> int:
         """Distinct tickets. A row of a file without a number counts by itself; from an interface it may be one record that came twice."""
-        nameless = whole.loc[whole["source_no"].isna(), "content"]
         of_files = any(entry.export_date is not None for entry in self.manifest.files)
-        return int(whole["source_no"].nunique() + (len(nameless) if of_files else nameless.nunique()))
+        nameless = "*" if of_files else "distinct content"
+        return int(
+            _value(whole, "select count(distinct source_no) from narrow")
+            + _value(whole, f"select count({nameless}) from narrow where source_no is null")
+        )
 
-    def _quarantine_clashes(self, whole: pd.DataFrame) -> set[int]:
+    def _quarantine_clashes(self, whole: duckdb.DuckDBPyConnection) -> None:
         """A number twice with different content and one update time: all its records go. Equal content counts once and is no clash.
 
-        :returns: the rows that go, copies of equal content among them; one of each is in ``bad``.
+        Makes ``gone``, the rows that go, copies of equal content among them, and ``good``, the rows that are left; one of each that goes is
+        in ``bad``.
         """
-        key = ["source_no", "updated_at", "update_key"]
-        distinct = whole.dropna(subset=key).drop_duplicates([*key, "content"])
-        refusals = self.ticket_suite.refuse_in_batch(distinct[[ROW, *key]].astype({"update_key": object}))
-        refused = distinct[distinct[ROW].isin(refusals.keys())]
-        for one in refused.to_dict("records"):
+        several = whole.execute(_SEVERAL).df()
+        refusals = self.ticket_suite.refuse_in_batch(several[[ROW, "source_no", "updated_at", "update_key"]])
+        for one in several[several[ROW].isin(refusals.keys())].to_dict("records"):
             row: int = one[ROW]
             if row not in self.bad:
                 self.bad[row] = {
@@ -273,33 +241,40 @@ class _Batch:
                     "reason": refusals[row].sentence,
                     "file": one["file"],
                     "line": one["line"],
-                    "updated_at": one["updated_at"].to_pydatetime().replace(tzinfo=BEIJING),
+                    "updated_at": one["updated_at"].to_pydatetime(),
                 }
-        return set(whole.merge(refused[[*key, "content"]], on=[*key, "content"])[ROW])
+        whole.register("refused", pa.table({ROW: pa.array(refusals.keys(), pa.int64())}))
+        whole.execute(_GONE)
 
-    def _write_traced(self, good: pd.DataFrame) -> None:
-        told = good[good["line"].isin([line for _, line in self.trace])]
-        content = {(one.file, one.line): one.content for one in told.itertuples(index=False)}
-        rows = [{"file": file, "line": line, "content_id": content.get((file, line))} for file, line in sorted(self.trace)]
-        pq.write_table(pa.Table.from_pylist(rows, schema=TRACED), self.folder / "traced.parquet")
+    def _take_out(self, whole: duckdb.DuckDBPyConnection) -> None:
+        """Of the staged parts, only those are written anew in which something goes or is dated anew."""
+        rows = whole.execute("select row, stays, export_at from repeated union all select row, false, null from gone where good").fetchall()
+        moved = {row: export_at if stays else None for row, stays, export_at in rows}
+        gone = {row for row, stays, _ in rows if not stays}
+        for number, part in self.parts.items():
+            if any(row in part for row in moved):
+                self._rewrite(number, gone, moved)
 
-    def _spool(self, name: str, table: pa.Table) -> None:
-        if name not in self.writers:
-            self.writers[name] = pq.ParquetWriter(self.folder / f"{name}.spool", table.schema)
-        self.writers[name].write_table(table)
+    def _rewrite(self, number: int, gone: set[int], moved: dict[int, datetime | None]) -> None:
+        name = f"{number:06}.parquet"
+        narrow = pq.read_table(self.folder / "narrow" / name, columns=[ROW, "events", "good"]).filter(pa.compute.field("good"))
+        rows, counts = narrow[ROW].to_pylist(), narrow["events"].to_numpy()
+        tickets, events = (pq.read_table(self.folder / kind / name) for kind in ("tickets.parquet", "events.parquet"))
+        export_at = [moved.get(row) or told for row, told in zip(rows, tickets["export_at"].to_pylist(), strict=True)]
+        place = TICKETS.get_field_index("export_at")
+        tickets = tickets.set_column(place, TICKETS.field(place), pa.array(export_at, TICKETS.field(place).type))
+        stays = [row not in gone for row in rows]
+        write_part(self.folder, "tickets.parquet", number, tickets.filter(pa.array(stays)))
+        write_part(self.folder, "events.parquet", number, events.filter(per_event(stays, counts)))
 
-    def _filter(self, name: str, schema: pa.Schema, kept: Kept) -> int:
-        """Write the rows that stay; how many."""
-        spool, count = self.folder / f"{name}.spool", 0
-        with pq.ParquetWriter(self.folder / f"{name}.parquet", schema) as writer:
-            if spool.exists():
-                with pq.ParquetFile(spool) as spooled:
-                    for number in range(spooled.num_row_groups):
-                        table = kept.of(spooled.read_row_group(number))
-                        writer.write_table(table.select(schema.names))
-                        count += table.num_rows
-        spool.unlink(missing_ok=True)
-        return count
+    def _write_traced(self, whole: duckdb.DuckDBPyConnection) -> None:
+        traced = [{"file": file, "line": line} for file, line in sorted(self.trace)]
+        whole.register("traced", pa.Table.from_pylist(traced, schema=TRACED.remove(2)))
+        rows = whole.execute(
+            "select file, line, max(content) from traced left join good using (file, line) group by all order by all"
+        ).fetchall()
+        told = [dict(zip(TRACED.names, row, strict=True)) for row in rows]
+        pq.write_table(pa.Table.from_pylist(told, schema=TRACED), self.folder / "traced.parquet")
 
     def _messages(self, quarantine: list[dict[str, Any]], landed: int) -> Iterator[str]:
         source = self.manifest.source
@@ -311,7 +286,7 @@ class _Batch:
         bad = quarantine_message(one["rule"] for one in quarantine)
         if bad:
             yield bad
-        most = self.normaliser.source.settings.options.checks.quarantine_share
+        most = self.examiner.normaliser.source.settings.options.checks.quarantine_share
         if len(quarantine) > most * landed:
             share = f"{100 * len(quarantine) / landed:.1f} % of the batch"
             yield f"{share} in quarantine, expected at most {100 * most:g} %: has the platform changed its codes or fields?"
@@ -319,143 +294,50 @@ class _Batch:
         yield from self.ticket_suite.messages()
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Which rows of the batch stay, and the oldest export date under which each content was shown."""
+# Numbers that come more than once, each content of theirs once: the first row that shows it.
+_SEVERAL = """
+select distinct on (source_no, updated_at, update_key, content) row, source_no, content, updated_at, update_key, file, line
+from narrow
+where updated_at is not null and source_no in (select source_no from narrow group by source_no having count(*) > 1)
+order by row
+"""
+_GONE = """
+create table gone as
+select distinct n.row, n.good
+from narrow n
+join narrow r using (source_no, updated_at, update_key, content)
+where r.row in (select row from refused);
 
-    stays: np.ndarray
-    export_at: np.ndarray
-
-    def of(self, table: pa.Table) -> pa.Table:
-        rows = table.column(ROW).to_numpy()
-        table = table.filter(pa.array(self.stays[rows]))
-        if "export_at" in table.schema.names:
-            moments = self.export_at[rows[self.stays[rows]]].astype("datetime64[us]")
-            table = table.set_column(table.schema.get_field_index("export_at"), "export_at", pa.array(moments).cast(_TIME))
-        return table
-
-
-def _kept(good: pd.DataFrame, taken: int) -> Kept:
-    """Of equal content the row last touched, with the oldest export date."""
-    import numpy as np
-
-    stays, export_at = np.zeros(taken, dtype=bool), np.full(taken, "NaT", dtype="datetime64[s]")
-    oldest = good.groupby("content", sort=False)["export_at"].transform("min")
-    last = good.assign(export_at=oldest).sort_values(["updated_at", "update_key", ROW]).drop_duplicates("content", keep="last")
-    rows = last[ROW].to_numpy()
-    stays[rows] = True
-    # The frame holds Beijing time, the staged files UTC.
-    export_at[rows] = last["export_at"].dt.tz_localize(BEIJING).dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-    return Kept(stays, export_at)
-
-
-# --- frames and tables --------------------------------------------------------------------------------------------------
+create view good as
+select * from narrow where good and row not in (select row from gone)
+"""
+# Of equal content the row last touched stays, with the oldest export date under which the content was shown.
+_REPEATED = """
+create table repeated as
+select
+    row,
+    row_number() over (partition by content order by updated_at desc, update_key desc, row desc) = 1 as stays,
+    min(export_at) over (partition by content) as export_at
+from good
+where content in (select content from good group by content having count(*) > 1)
+"""
 
 
-def _platform_frame(rows: range, records: list[Record], columns: frozenset[str]) -> pd.DataFrame:
-    """The platform's own fields, as cleaned text."""
-    import pandas as pd
+@contextmanager
+def _engine(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine of its own that spills into the folder what it cannot hold."""
+    import duckdb
 
-    told = {column: pd.Series([record.text(column) for record in records], dtype=object) for column in sorted(columns)}
-    return pd.DataFrame({ROW: rows} | told)
-
-
-def _ticket_frame(rows: range, found: list[Normalised], columns: frozenset[str], fetched_at: datetime) -> pd.DataFrame:
-    """What normalising found: attributes of the canonical ticket, and one column per quarantine rule for what could not be read."""
-    import pandas as pd
-
-    faults = [_by_rule(one) for one in found]
-    told: dict[str, Any] = {
-        ROW: rows,
-        "fetched_at": _moments([fetched_at.astimezone(BEIJING)] * len(found)),
-        "received_at": _moments([one.received_at for one in found]),
-        "received_year": pd.array([one.received_at.year if one.received_at else None for one in found], dtype="Int64"),
-        "updated_at": _moments([one.updated_at for one in found]),
-        "due_at": _moments([one.ticket.due_at if one.ticket else None for one in found]),
-        "persons": pd.array([one.ticket.persons if one.ticket else None for one in found], dtype="Int64"),
-        "out_of_order": [one.out_of_order for one in found],
-        "source_no": [one.source_no for one in found],
-        "update_key": [one.update_key for one in found],
-    }
-    for column in columns - told.keys():
-        if column in QUARANTINE_RULES:
-            values: list[Any] = [one.get(column) for one in faults]
-        elif column in TICKETS.names:
-            values = [getattr(one.ticket, column) if one.ticket else None for one in found]
-        else:
-            raise LaneStopped(
-                f"expectations/{TICKET_SUITE}.json: expected columns of the canonical ticket or rules of quarantine, found {column}; "
-                "correct the suite"
-            )
-        told[column] = pd.Series(values, dtype=object)
-    return pd.DataFrame(told)
+    spill = folder / ".spill"
+    with duckdb.connect(config={"memory_limit": "600MB", "temp_directory": str(spill)}) as engine:
+        engine.execute("set timezone = 'UTC'")
+        yield engine
+    shutil.rmtree(spill, ignore_errors=True)
 
 
-def _by_rule(one: Normalised) -> dict[str, str]:
-    """Rule → what was found, of a record's faults; the first of a rule is told."""
-    return dict(reversed(one.faults)) if one.faults else {}
-
-
-def _narrow(rows: range, found: list[Normalised], chunk: list[Landed]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            ROW: rows,
-            "source_no": pd.Series([one.source_no for one in found], dtype=object),
-            "content": pd.Series([one.content for one in found], dtype=object),
-            "updated_at": _moments([one.updated_at for one in found]),
-            "update_key": pd.Series([one.update_key for one in found], dtype="category"),
-            "export_at": _moments([one.export_at for one in found]),
-            "file": pd.Series([item.file for item in chunk], dtype="category"),
-            "line": [item.line for item in chunk],
-        }
-    )
-
-
-def _moments(moments: Iterable[datetime | None]) -> np.ndarray:
-    """Beijing time without its zone: the form that frames compare fastest."""
-    import numpy as np
-
-    return np.array([None if at is None else at.replace(tzinfo=None) for at in moments], dtype="datetime64[s]")
-
-
-def _ticket_table(good: list[tuple[int, Normalised]]) -> pa.Table:
-    outside = {
-        "content_id": [one.content_id for _, one in good],
-        "update_key": [one.update_key for _, one in good],
-        "export_at": [one.export_at for _, one in good],
-        "out_of_order": [one.out_of_order for _, one in good],
-    }
-    tickets = [one.ticket for _, one in good]
-    columns = [pa.array(outside.get(item.name) or [getattr(ticket, item.name) for ticket in tickets], item.type) for item in TICKETS]
-    return pa.table([*columns, pa.array([row for row, _ in good], pa.int64())], schema=TICKETS.append(pa.field(ROW, pa.int64())))
-
-
-def _event_table(good: list[tuple[int, Normalised]]) -> pa.Table:
-    told = [(row, one.content_id, seq, event) for row, one in good if one.ticket for seq, event in enumerate(one.ticket.events)]
-    outside: dict[str, list[Any]] = {"content_id": [item[1] for item in told], "seq": [item[2] for item in told]}
-    columns = [pa.array(outside.get(item.name) or [getattr(event, item.name) for *_, event in told], item.type) for item in EVENTS]
-    return pa.table([*columns, pa.array([item[0] for item in told], pa.int64())], schema=EVENTS.append(pa.field(ROW, pa.int64())))
-
-
-def _quarantined(one: Normalised, refusal: Refusal | None, item: Landed, normaliser: Normaliser) -> dict[str, Any]:
-    if refusal is None:
-        raise LaneStopped(
-            f"{normaliser.source.name}: expected a red expectation for {'、'.join(sorted(_by_rule(one)))}, found none that fails; "
-            f"restore it in expectations/{normaliser.source.name}.json or expectations/ticket.json"
-        )
-    found = _by_rule(one).get(refusal.rule)
-    reason = f"{refusal.sentence}: {privacy.mask_text(found, one.names)}" if found else refusal.sentence
-    return {
-        "record_id": one.record_id or normaliser.record_id(item.raw),
-        "source_no": one.source_no,
-        "rule": refusal.rule,
-        "reason": reason,
-        "file": item.file,
-        "line": item.line,
-        "updated_at": one.updated_at,
-    }
+def _value(whole: duckdb.DuckDBPyConnection, question: str) -> Any:
+    ((found,),) = whole.execute(question).fetchall()
+    return found
 
 
 def _once_each(bad: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -463,23 +345,6 @@ def _once_each(bad: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     undated = datetime.min.replace(tzinfo=BEIJING)
     ordered = sorted(bad, key=lambda one: (one["updated_at"] is not None, one["updated_at"] or undated, one["file"], one["line"]))
     return list({one["record_id"]: one for one in ordered}.values())
-
-
-def _chunks(items: Iterator[Landed]) -> Iterator[list[Landed]]:
-    while chunk := list(islice(items, CHUNK)):
-        yield chunk
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Records hold no cycles; looking for some in a chunk of them would cost a fifth of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _records(count: int) -> str:

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -185,12 +186,22 @@ class Landing:
 
         :raises LandingError: where a file is not what was landed.
         """
+        for name, first, block in self.blocks(manifest, 1_000):
+            for number, line in enumerate(block, first):
+                yield name, number, json.loads(line)
+
+    def blocks(self, manifest: Manifest, size: int) -> Iterator[tuple[str, int, list[bytes]]]:
+        """(file, first line, at most ``size`` lines) of the batch's JSON lines, as they were landed.
+
+        :raises LandingError: where a file is not what was landed.
+        """
         for entry in manifest.files:
             if entry.export_date is None:
-                path = self._held_to(manifest, entry)
+                path, first = self._held_to(manifest, entry), 1
                 with opened(path, self._key) as content, gzip.open(content) as lines:
-                    for number, line in enumerate(lines, 1):
-                        yield entry.name, number, json.loads(line)
+                    while block := list(islice(lines, size)):
+                        yield entry.name, first, block
+                        first += len(block)
 
     @contextmanager
     def file(self, manifest: Manifest, entry: LandedFile) -> Iterator[Path]:

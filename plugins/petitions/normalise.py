@@ -363,7 +363,7 @@ class Normaliser:
             return
         _mask(ticket, found.names, self.key)
         found.ticket, found.events = ticket, _rows(ticket.events)
-        received = _stamp(ticket.received_at)
+        received = stamp(ticket.received_at)
         found.out_of_order = any(row[1] is not None and row[1] < received for row in found.events)
         found.content_id = _content_id(ticket, found.events)
 
@@ -663,7 +663,7 @@ def _content_id(ticket: Ticket, events: list[list[Any]]) -> str:
     }
     for name in _CONTENT_TIMES:
         if name in told:
-            told[name] = _stamp(told[name])
+            told[name] = stamp(told[name])
     told["events"] = events
     return sha256(_CONTENT_JSON(told)).hexdigest()[:32]
 
@@ -672,10 +672,10 @@ def _rows(events: list[Event]) -> list[list[Any]]:
     return [
         [
             one.event_type,
-            _stamp(one.occurred_at),
+            stamp(one.occurred_at),
             one.unit,
-            None if one.old_due is None else _stamp(one.old_due),
-            None if one.new_due is None else _stamp(one.new_due),
+            None if one.old_due is None else stamp(one.old_due),
+            None if one.new_due is None else stamp(one.new_due),
             one.satisfaction,
             one.note,
         ]
@@ -683,7 +683,7 @@ def _rows(events: list[Event]) -> list[list[Any]]:
     ]
 
 
-def _stamp(told: datetime | None) -> int | None:
+def stamp(told: datetime | None) -> int | None:
     """Epoch seconds."""
     if told is None:
         return None

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ class Refusal:
 
 
 @dataclass
-class _Tally:
+class Tally:
     """A yellow expectation over all chunks."""
 
     checked: int = 0
@@ -69,7 +70,7 @@ class Suite:
 
     name: str
     root: Path = CHECKOUT
-    tallies: dict[int, _Tally] = field(default_factory=dict)
+    tallies: dict[int, Tally] = field(default_factory=dict)
 
     @cached_property
     def expectations(self) -> dict[int, Expectation]:
@@ -93,6 +94,15 @@ class Suite:
     def refuse_in_batch(self, frame: pd.DataFrame) -> dict[int, Refusal]:
         """The checks that need the whole batch at once, on its narrow frame."""
         return self._run(frame, [item for item in self.expectations.values() if _meta(item).get("scope") == "batch"])
+
+    def add_up(self, tallies: Iterable[dict[int, Tally]]) -> None:
+        """What the yellow expectations found in parts that were checked elsewhere."""
+        self.tallies = {}
+        for number, tally in chain.from_iterable(told.items() for told in tallies):
+            whole = self.tallies.setdefault(number, Tally())
+            whole.checked += tally.checked
+            whole.unexpected += tally.unexpected
+            whole.failed_chunks += tally.failed_chunks
 
     def messages(self) -> list[str]:
         """What the yellow expectations say about the batch as a whole."""
@@ -151,12 +161,12 @@ class Suite:
         return refusals
 
     def _add_up(self, number: int, result: Any) -> None:
-        tally, told = self.tallies.setdefault(number, _Tally()), result.result
+        tally, told = self.tallies.setdefault(number, Tally()), result.result
         tally.checked += told.get("element_count", 0) - (told.get("missing_count") or 0)
         tally.unexpected += told.get("unexpected_count", 0)
         tally.failed_chunks += not result.success
 
-    def _told(self, expectation: Expectation, tally: _Tally | None) -> str | None:
+    def _told(self, expectation: Expectation, tally: Tally | None) -> str | None:
         meta, mostly = _meta(expectation), float(expectation.configuration.kwargs.get("mostly", 1.0))
         if tally is None or tally.checked < meta.get("at_least", 1) or not tally.failed_chunks:
             return None

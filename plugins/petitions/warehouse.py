@@ -127,7 +127,8 @@ class DuckDB(Warehouse):
     def stage(self, table: str, content: pa.Table | Path) -> None:
         self.execute(f"drop table if exists {table}")
         if isinstance(content, Path):
-            self.execute(f"create temp table {table} as select * from read_parquet('{content}')")
+            files = f"{content}/*.parquet" if content.is_dir() else content
+            self.execute(f"create temp table {table} as select * from read_parquet('{files}')")
             return
         self._connection.register("arriving", content)
         self.execute(f"create temp table {table} as select * from arriving")
@@ -195,11 +196,11 @@ class Postgres(Warehouse):
             yield from cursor.execute(text.encode(), used or None)
 
     def stage(self, table: str, content: pa.Table | Path) -> None:
-        import pyarrow.parquet as pq
+        from pyarrow import dataset
 
         if isinstance(content, Path):
-            source = pq.ParquetFile(content)
-            schema, batches = source.schema_arrow, source.iter_batches()
+            source = dataset.dataset(content, format="parquet")
+            schema, batches = source.schema, source.to_batches()
         else:
             schema, batches = content.schema, iter(content.to_batches())
         columns = ", ".join(f"{field.name} {_POSTGRES_TYPES[str(field.type)]}" for field in schema)

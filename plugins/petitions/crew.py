@@ -1,0 +1,146 @@
+"""Several processes at work on the parts of one batch.
+
+They are started afresh and spoken to through pipes: no process with threads is forked, nothing of the parent's main module is imported
+again, and it works inside a worker of Airflow or Celery, whose own processes may have no children of :mod:`multiprocessing`.
+What goes wrong in one is told by kind and place alone: its words might quote a record.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any
+
+from petitions.examine import Examined, Examiner, Part
+from petitions.settings import Settings
+from petitions.sources.base import LaneStopped
+
+# Each holds a part and what checks it: more of them would gain little beside the one that reads the batch.
+MOST = 4
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all parts of a batch have in common."""
+
+    source: str
+    settings: Settings
+    folder: Path
+    fetched_at: datetime
+
+    def examiner(self) -> Examiner:
+        from petitions import privacy
+        from petitions.connections import Connection
+        from petitions.normalise import Normaliser
+        from petitions.sources import create
+
+        source = create(self.source, Connection(f"petitions_{self.source}", ""), self.settings)
+        normaliser = Normaliser(source, self.settings.source_maps[self.source], privacy.load_key(self.settings.secrets))
+        return Examiner(normaliser, self.folder, self.fetched_at)
+
+
+def size() -> int:
+    """As many processes as there are processors for us."""
+    return min(len(os.sched_getaffinity(0)), MOST)
+
+
+def examined(task: Task, parts: Iterable[Part]) -> Iterator[Examined]:
+    """The parts as they are done, in any order; few of them are in memory at once.
+
+    :raises LaneStopped: where a part cannot be examined, or a process ended.
+    """
+    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+    workers = [_started(task) for _ in range(size())]
+    for worker in workers:
+        idle.put(worker)
+
+    def ask(part: Part) -> Examined:
+        worker = idle.get()
+        answer = _asked(worker, part)
+        idle.put(worker)
+        return answer
+
+    try:
+        with ThreadPoolExecutor(len(workers)) as threads:
+            waiting: set[Future[Examined]] = set()
+            for part in parts:
+                waiting.add(threads.submit(ask, part))
+                if len(waiting) > len(workers):
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (one.result() for one in done)
+            yield from (one.result() for one in waiting)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+            for pipe in (worker.stdin, worker.stdout):
+                if pipe:
+                    with suppress(OSError):
+                        pipe.close()
+
+
+def _started(task: Task) -> subprocess.Popen[bytes]:
+    library = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-c", "from petitions.crew import work; work()"]
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path})
+    assert worker.stdin
+    _send(worker.stdin, task)
+    return worker
+
+
+def _asked(worker: subprocess.Popen[bytes], part: Part) -> Examined:
+    assert worker.stdin and worker.stdout
+    try:
+        _send(worker.stdin, part)
+        answer = pickle.load(worker.stdout)
+    except (EOFError, OSError, pickle.UnpicklingError):
+        raise LaneStopped(
+            f"a process that checks records ended by itself (status {worker.wait()}), perhaps for want of memory; run again"
+        ) from None
+    if isinstance(answer, Examined):
+        return answer
+    raise LaneStopped(str(answer))
+
+
+def _send(pipe: IO[bytes], told: Any) -> None:
+    pickle.dump(told, pipe, protocol=pickle.HIGHEST_PROTOCOL)
+    pipe.flush()
+
+
+# --- the other side -----------------------------------------------------------------------------------------------------
+
+
+def work() -> None:
+    """One process of the crew: the task first, then part after part until nothing more comes."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not come between
+    given = sys.stdin.buffer
+    examiner = None
+    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+        task: Task = pickle.load(given)
+        while True:
+            part: Part = pickle.load(given)
+            try:
+                examiner = examiner or task.examiner()
+                _send(answers, examiner(part))
+            except LaneStopped as stopped:
+                _send(answers, str(stopped))
+            except Exception as error:  # noqa: BLE001 - told by kind and place
+                _send(answers, _where(error))
+
+
+def _where(error: Exception) -> str:
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "petitions" in frame.filename]
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{place}; this is a fault of the program, report it with this line"

@@ -1,0 +1,368 @@
+"""One part of a landed batch: its records normalised and checked, the good ones staged, the bad ones named.
+
+A part is a stretch of a batch's records in the order received. Parts know nothing of each other, so that several can be at work at
+once (:mod:`petitions.crew`); what the whole batch must be asked, such as which numbers come twice, is left to :mod:`petitions.check`.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, islice
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from petitions import privacy
+from petitions.model import BEIJING, QUARANTINE_RULES
+from petitions.normalise import Normalised, Normaliser, stamp
+from petitions.quality import ROW, TICKET_SUITE, Refusal, Suite, Tally, add
+from petitions.sources.base import LaneStopped, Raw
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Records are held as Python objects for so many at a time; what stays of a part are columns.
+_AT_ONCE = 2_000
+
+_TIME = pa.timestamp("us", tz="UTC")
+_SECONDS = pa.timestamp("s", tz="UTC")
+TICKETS = pa.schema(
+    [
+        ("ticket_id", pa.string()),
+        ("source_no", pa.string()),
+        ("content_id", pa.string()),
+        ("updated_at", _TIME),
+        ("update_key", pa.string()),
+        ("export_at", _TIME),
+        ("received_at", _TIME),
+        ("channel", pa.string()),
+        ("ticket_type", pa.string()),
+        ("urgency", pa.string()),
+        ("category", pa.string()),
+        ("area", pa.string()),
+        ("unit", pa.string()),
+        ("title", pa.string()),
+        ("content", pa.string()),
+        ("address", pa.string()),
+        ("petitioner", pa.string()),
+        ("phone", pa.string()),
+        ("id_number", pa.string()),
+        ("person_key", pa.string()),
+        ("persons", pa.int32()),
+        ("repeat", pa.bool_()),
+        ("restricted", pa.bool_()),
+        ("due_at", _TIME),
+        ("due_upper_at", _TIME),
+        ("limit_amount", pa.int32()),
+        ("limit_unit", pa.string()),
+        ("out_of_order", pa.bool_()),
+    ]
+)
+EVENTS = pa.schema(
+    [
+        ("content_id", pa.string()),
+        ("seq", pa.int32()),
+        ("event_type", pa.string()),
+        ("occurred_at", _TIME),
+        ("unit", pa.string()),
+        ("old_due", _TIME),
+        ("new_due", _TIME),
+        ("satisfaction", pa.string()),
+        ("note", pa.string()),
+    ]
+)
+#: What the whole batch must know of each record. ``content`` tells two records of one number apart; ``events`` counts its staged events.
+NARROW = pa.schema(
+    [
+        (ROW, pa.int64()),
+        ("source_no", pa.string()),
+        ("content", pa.string()),
+        ("updated_at", _TIME),
+        ("update_key", pa.string()),
+        ("export_at", _TIME),
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("good", pa.bool_()),
+        ("events", pa.int32()),
+    ]
+)
+# Told by what normalising found, whatever became of the ticket; all other columns are the ticket's own.
+_FOUND = ("source_no", "content_id", "updated_at", "update_key", "export_at", "received_at", "out_of_order")
+_OWN = tuple(name for name in TICKETS.names if name not in _FOUND)
+_found, _own = attrgetter(*_FOUND), attrgetter(*_OWN)
+_NO_TICKET = (None,) * len(_OWN)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a batch: JSON lines, or raw records of a platform's own file. ``first_row`` counts within the batch, from 0."""
+
+    number: int
+    first_row: int
+    file: str
+    first_line: int
+    content: bytes | list[Raw]
+    export_at: datetime | None = None
+
+    def records(self) -> Iterator[Raw]:
+        return map(decoded, io.BytesIO(self.content)) if isinstance(self.content, bytes) else iter(self.content)
+
+    def record(self, place: int) -> Raw:
+        return next(islice(self.records(), place, None))
+
+
+@dataclass
+class Examined:
+    """What a part came to, beside the files that were written. ``bad`` holds the rows of ``quarantine.parquet`` by row of the batch."""
+
+    part: int
+    rows: range
+    bad: dict[int, dict[str, Any]]
+    remarks: Counter[str]
+    unknown: Counter[str]
+    tallies: tuple[dict[int, Tally], dict[int, Tally]]
+
+
+class Examiner:
+    """Examines parts of one batch. ``folder`` gets a file per part in ``tickets.parquet/``, ``events.parquet/`` and ``narrow/``."""
+
+    def __init__(self, normaliser: Normaliser, folder: Path, fetched_at: datetime) -> None:
+        self.normaliser, self.folder, self.fetched_at = normaliser, folder, fetched_at
+        self.suites = Suite(normaliser.source.name), Suite(TICKET_SUITE)
+
+    def __call__(self, part: Part) -> Examined:
+        with _no_garbage():
+            sheet = _Sheet(self.normaliser, sorted(self.suites[0].columns))
+            records = part.records()
+            while some := list(islice(records, _AT_ONCE)):
+                sheet.take(some, part)
+            rows = range(part.first_row, part.first_row + sheet.count)
+            for suite in self.suites:
+                suite.tallies = {}
+            refusals = self.suites[1].refuse(sheet.ticket_frame(rows, self.suites[1].columns, self.fetched_at))
+            add(refusals, self.suites[0].refuse(sheet.platform_frame(rows)))
+            bad = self._bad(part, rows, sheet, refusals)
+            self._write(part, rows, sheet, bad)
+            return Examined(part.number, rows, bad, sheet.remarks, sheet.unknown, (self.suites[0].tallies, self.suites[1].tallies))
+
+    def _bad(self, part: Part, rows: range, sheet: _Sheet, refusals: dict[int, Refusal]) -> dict[int, dict[str, Any]]:
+        found: dict[int, dict[str, Any]] = {}
+        for row in sorted(refusals.keys() | {rows[place] for place in sheet.faulty}):
+            place = row - part.first_row
+            raw = part.record(place)
+            one = sheet.faulty.get(place) or self.normaliser(raw, export_at=part.export_at, file=part.file)
+            found[row] = _quarantined(one, refusals.get(row), self.normaliser, raw) | {"file": part.file, "line": part.first_line + place}
+        return found
+
+    def _write(self, part: Part, rows: range, sheet: _Sheet, bad: dict[int, dict[str, Any]]) -> None:
+        good = [row not in bad for row in rows]
+        told = sheet.tickets
+        narrow = {name: told[name] for name in ("source_no", "updated_at", "update_key", "export_at")} | {
+            ROW: pa.array(rows, pa.int64()),
+            "content": pc.coalesce(told["content_id"], pa.array(sheet.record_ids, pa.string())),
+            "file": pa.repeat(part.file, len(rows)),
+            "line": pa.array(range(part.first_line, part.first_line + len(rows)), pa.int64()),
+            "good": pa.array(good),
+            "events": pa.array(sheet.event_counts, pa.int32()),
+        }
+        tickets, events = told.select(TICKETS.names), sheet.events
+        if bad:
+            tickets, events = tickets.filter(pa.array(good)), events.filter(per_event(good, sheet.event_counts))
+        write_part(self.folder, "narrow", part.number, pa.table(narrow).select(NARROW.names).cast(NARROW))
+        write_part(self.folder, "tickets.parquet", part.number, tickets)
+        write_part(self.folder, "events.parquet", part.number, events)
+
+
+class _Sheet:
+    """The columns of a part as they grow."""
+
+    def __init__(self, normaliser: Normaliser, platform_columns: Sequence[str]) -> None:
+        self.normaliser = normaliser
+        self.platform: dict[str, list[str | None]] = {name: [] for name in platform_columns}
+        self.record_ids: list[str | None] = []
+        self.event_counts: list[int] = []
+        self.faulty: dict[int, Normalised] = {}
+        self.remarks: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self._tickets: list[pa.Table] = []
+        self._events: list[pa.Table] = []
+
+    @property
+    def count(self) -> int:
+        return len(self.record_ids)
+
+    @property
+    def tickets(self) -> pa.Table:
+        return pa.concat_tables(self._tickets) if self._tickets else TICKETS.empty_table()
+
+    @property
+    def events(self) -> pa.Table:
+        return pa.concat_tables(self._events) if self._events else EVENTS.empty_table()
+
+    def take(self, raws: list[Raw], part: Part) -> None:
+        normaliser, begin = self.normaliser, self.count
+        records = [normaliser.record(raw, export_at=part.export_at) for raw in raws]
+        found = [normaliser.read(record, file=part.file) for record in records]
+        for name, column in self.platform.items():
+            column += [record.text(name) for record in records]
+        self.record_ids += [one.record_id or None for one in found]
+        self.event_counts += [len(one.events) for one in found]
+        for place, one in enumerate(found, begin):
+            if one.faults:
+                self.faulty[place] = one
+            if one.remarks:
+                self.remarks.update(set(one.remarks))
+            if one.unknown:
+                self.unknown.update(one.unknown)
+        self._tickets.append(_ticket_table(found, normaliser.source.name))
+        self._events.append(_event_table(found))
+
+    def platform_frame(self, rows: range) -> pd.DataFrame:
+        """The platform's own fields, as cleaned text."""
+        import pandas as pd
+
+        return pd.DataFrame({ROW: rows} | {name: pd.Series(column, dtype=object) for name, column in self.platform.items()})
+
+    def ticket_frame(self, rows: range, columns: frozenset[str], fetched_at: datetime) -> pd.DataFrame:
+        """What normalising found: attributes of the canonical ticket, and one column per quarantine rule for what could not be read."""
+        import pandas as pd
+
+        told = self.tickets
+        return pd.DataFrame({ROW: rows} | {name: self._frame_column(name, told, len(rows), fetched_at) for name in sorted(columns)})
+
+    def _frame_column(self, name: str, told: pa.Table, count: int, fetched_at: datetime) -> Any:
+        import numpy as np
+        import pandas as pd
+
+        if name in QUARANTINE_RULES:
+            faults = np.full(count, None, dtype=object)
+            for place, one in self.faulty.items():
+                faults[place] = by_rule(one).get(name)
+            return faults
+        if name == "fetched_at":
+            return np.full(count, stamp(fetched_at), dtype="datetime64[s]")
+        if name == "received_year":
+            beijing = told["received_at"].cast(pa.timestamp("us", BEIJING.key))
+            return pd.array(pc.year(beijing).to_pylist(), dtype="Int64")
+        if name not in TICKETS.names:
+            raise LaneStopped(
+                f"expectations/{TICKET_SUITE}.json: expected columns of the canonical ticket or rules of quarantine, found {name}; "
+                "correct the suite"
+            )
+        column = told[name]
+        if pa.types.is_timestamp(column.type):
+            return column.cast(_SECONDS).cast(pa.int64()).to_numpy().astype("datetime64[s]") if column.null_count == 0 else _moments(column)
+        if pa.types.is_integer(column.type):
+            return pd.array(column.to_pylist(), dtype="Int64")
+        return pd.Series(column.to_pylist(), dtype=bool if name == "out_of_order" else object)
+
+
+def by_rule(one: Normalised) -> dict[str, str]:
+    """Rule → what was found, of a record's faults; the first of a rule is told."""
+    return dict(reversed(one.faults)) if one.faults else {}
+
+
+def decoded(line: bytes) -> Raw:
+    """The record of a JSON line. What is no JSON by the letter (NaN, half a pair of surrogates) is read as Python reads it."""
+    try:
+        raw: Raw = _decode(line)
+    except msgspec.DecodeError:
+        raw = json.loads(line)
+    return raw
+
+
+_decode = msgspec.json.Decoder().decode
+
+
+def per_event(rows: Sequence[bool], event_counts: Any) -> pa.Array:
+    """A mask of rows as a mask of their events."""
+    import numpy as np
+
+    return pa.array(np.repeat(np.asarray(rows, dtype=bool), event_counts))
+
+
+def write_part(folder: Path, name: str, number: int, table: pa.Table) -> None:
+    (folder / name).mkdir(mode=0o700, exist_ok=True)
+    pq.write_table(table, folder / name / f"{number:06}.parquet")
+
+
+# --- tables -------------------------------------------------------------------------------------------------------------
+
+
+def _moments(column: pa.ChunkedArray) -> Any:
+    """With gaps."""
+    import numpy as np
+
+    whole = column.cast(_SECONDS).cast(pa.int64())
+    return np.where(whole.is_null().to_numpy(), np.datetime64("NaT", "s"), whole.fill_null(0).to_numpy().astype("datetime64[s]"))
+
+
+def _ticket_table(found: list[Normalised], source: str) -> pa.Table:
+    """One row per record, in their order; of a faulty one only what could be read of it."""
+    outside = dict(zip(_FOUND, zip(*map(_found, found), strict=True), strict=True))
+    own = dict(zip(_OWN, zip(*(_own(one.ticket) if one.ticket else _NO_TICKET for one in found), strict=True), strict=True))
+    told = outside | own
+    return pa.table([_column(told[item.name], item.type) for item in TICKETS], schema=TICKETS)
+
+
+def _event_table(found: list[Normalised]) -> pa.Table:
+    """The events of the good records."""
+    import numpy as np
+
+    counts = np.fromiter((len(one.events) for one in found), dtype=np.int64, count=len(found))
+    total = int(counts.sum())
+    if not total:
+        return EVENTS.empty_table()
+    seq = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    contents = pa.array([one.content_id for one in found], pa.string()).take(pa.array(np.repeat(np.arange(len(found)), counts)))
+    columns = zip(*chain.from_iterable(one.events for one in found), strict=True)
+    told = [_column(column, item.type) for column, item in zip(columns, list(EVENTS)[2:], strict=True)]
+    return pa.table([contents, pa.array(seq, pa.int32()), *told], schema=EVENTS)
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if kind != _TIME:
+        return pa.array(values, kind)
+    seconds = [value if value is None or value.__class__ is int else stamp(value) for value in values]
+    return pa.array(seconds, pa.int64()).cast(_SECONDS).cast(_TIME)
+
+
+def _quarantined(one: Normalised, refusal: Refusal | None, normaliser: Normaliser, raw: Raw) -> dict[str, Any]:
+    if refusal is None:
+        raise LaneStopped(
+            f"{normaliser.source.name}: expected a red expectation for {'、'.join(sorted(by_rule(one)))}, found none that fails; "
+            f"restore it in expectations/{normaliser.source.name}.json or expectations/ticket.json"
+        )
+    found = by_rule(one).get(refusal.rule)
+    reason = f"{refusal.sentence}: {privacy.mask_text(found, one.names)}" if found else refusal.sentence
+    return {
+        "record_id": one.record_id or normaliser.record_id(raw),
+        "source_no": one.source_no,
+        "rule": refusal.rule,
+        "reason": reason,
+        "updated_at": one.updated_at,
+    }
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Records hold no cycles; looking for some in a part of them would cost a fifth of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
