@@ -37,6 +37,8 @@ DLT: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 BARE = {"duckdb": ("arrow",), "postgres": ("copy", "adbc")}
+#: The alternatives that take so long that their rate must do read at most so many records, of every batch its first ones.
+SAMPLE = 100_000
 #: to_sql writes row by row; so many records of each source tell its rate.
 TO_SQL_RECORDS = {"duckdb": 300, "postgres": 5_000}
 NIGHTS, TOUCHED, QUESTIONS = 3, 2_000, 5
@@ -118,7 +120,7 @@ def alternatives(landed: Path, staged: Path, tickets: int, fresh: Callable[[str]
         for way in BARE[fresh("bench_other").name]:
             _alternative(f"bare {way}", tickets, fresh, scratch, ["bare.py", staged, "ENGINE", way])
         plain = scratch / "records"
-        export(landed, plain)
+        export(landed, plain, SAMPLE)
         engine = fresh("bench_other").name
         limit = TO_SQL_RECORDS[engine]
         _alternative(

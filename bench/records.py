@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import islice
 from pathlib import Path
 
+from bench.generate import MADE
 from petitions.check import landed
 from petitions.connections import Connection
 from petitions.landing import Landing
@@ -16,16 +18,20 @@ from petitions.settings import CHECKOUT, Settings
 from petitions.sources import create
 
 
-def export(home: Path, folder: Path) -> int:
-    """Write ``<folder>/<source>/<batch_id>.jsonl`` for every batch; how many records there are."""
+def export(home: Path, folder: Path, most: int) -> int:
+    """Write ``<folder>/<source>/<batch_id>.jsonl``: all records, or of every batch its first ones, so that they are at most ``most``.
+
+    :returns: how many records were written.
+    """
     settings, count = Settings(home.absolute(), CHECKOUT / "config"), 0
-    landing = Landing.of(settings)
+    landing, made = Landing.of(settings), json.loads((home / MADE).read_text(encoding="utf-8"))
+    share, holds = min(1.0, most / made["records"]), {batch["batch_id"]: batch["landed"] for batch in made["batches"]}
     for manifest in landing.batches():
         source = create(manifest.source, Connection(f"petitions_{manifest.source}", ""), settings)
         target = folder / manifest.source / f"{manifest.batch_id}.jsonl"
         target.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as lines:
-            for item in landed(manifest, landing, source):
+            for item in islice(landed(manifest, landing, source), int(holds[manifest.batch_id] * share)):
                 lines.write(json.dumps(item.raw, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
                 count += 1
     return count

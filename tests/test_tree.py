@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock")
 COMPOSE = (CHECKOUT / "docker-compose.yml").read_text(encoding="utf-8")
 
 
@@ -33,7 +33,7 @@ def test_every_pin_has_hashes_and_no_address(lock: str) -> None:
         assert "--hash=sha256:" in pin, pin.partition("\n")[0]
 
 
-@pytest.mark.parametrize("part", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("part", ["requirements", "requirements-dev", "requirements-bench"])
 def test_every_direct_dependency_is_locked_and_has_its_reason(part: str) -> None:
     text = (CHECKOUT / f"{part}.txt").read_text(encoding="utf-8")
     assert names(text) <= names((CHECKOUT / f"{part}.lock").read_text(encoding="utf-8"))

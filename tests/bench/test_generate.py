@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.generate import MADE, generate, night
+from bench.records import export
 from petitions.landing import Landing
 from petitions.settings import CHECKOUT, Settings
 
@@ -75,3 +76,12 @@ def _load(home: Path) -> None:
             env=environment,
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr[-2000:]
+
+
+def test_a_sample_of_the_records_holds_some_of_every_batch(made, tmp_path):
+    batches = json.loads((made / MADE).read_text(encoding="utf-8"))["batches"]
+    count = export(made, tmp_path / "records", most=TICKETS // 2)
+    written = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in (tmp_path / "records").glob("*/*.jsonl")}
+    assert count == sum(map(len, written.values())) <= TICKETS // 2
+    assert all(0 < len(written[batch["batch_id"]]) <= batch["landed"] for batch in batches)
+    assert all(isinstance(json.loads(line), dict) for lines in written.values() for line in lines)

@@ -1,0 +1,49 @@
+"""What a measurement tells is what happened, and the page says what the results hold."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from bench import document, results
+from bench.measure import Failed, Measured, run
+from bench.results import Result
+
+CHILD = "import time; held = bytearray(80 << 20); time.sleep(0.6)"
+
+
+def test_memory_and_processor_time_of_all_that_a_command_starts_are_seen():
+    text = f"""
+import json, subprocess, sys
+subprocess.run([sys.executable, "-c", {CHILD!r}])
+print("some words before")
+print(json.dumps({{"steps": {{"one": sum(range(3_000_000))}}}}))
+"""
+    told = run([sys.executable, "-c", text])
+    assert told.peak_mib > 80
+    assert told.seconds > 0.6
+    assert told.cpu > 0.02
+    assert told.told == {"steps": {"one": 4499998500000}}
+
+
+def test_a_command_that_fails_is_no_result():
+    with pytest.raises(Failed, match="ended 3: no such thing"):
+        run([sys.executable, "-c", "import sys; print('no such thing', file=sys.stderr); sys.exit(3)"])
+
+
+def test_the_page_tells_ratios_by_the_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(document, "DOCUMENT", tmp_path / "benchmarks.md")
+    ours = Measured(10.0, 16.0, 900.0, {"steps": {"check": 5.0, "load": 2.0, "refresh": 3.0}})
+    Result("load", "ours", "duckdb", 100_000, 100_000, [ours]).keep()
+    Result("load", "dlt, steps as rows", "duckdb", 100_000, 50_000, [Measured(100.0, 120.0, 700.0)], note="options").keep()
+    Result("load", "bare arrow", "duckdb", 100_000, 100_000, [Measured(1.5, 1.0, 300.0, {"steps": {"insert": 1.0}})]).keep()
+    night = [Measured(seconds, 4.0, 300.0, {"steps": {"check": 1.0}}) for seconds in (5.0, 4.0, 6.0)]
+    Result("night", "ours", "duckdb", 100_000, 2_000, night).keep()
+    page = document.write().read_text(encoding="utf-8")
+    assert "| dlt, steps as rows | 20.0 | 15.0 | 50,000 | 500 |" in page
+    assert "2.0 times the fastest" in page
+    assert "| DuckDB | 100,000 | 2,000 | 1.00 | 4.0 | 5.0 |" in page
+    assert "`dlt, steps as rows`: options" in page
+    assert "nan" not in page
