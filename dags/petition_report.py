@@ -18,6 +18,7 @@ from petitions_alert import alert
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 WAREHOUSE = Asset("petitions_warehouse")
+EDITIONS = {"full": "本级使用", "forwarded": "外发"}
 KINDS = {"day": "日报", "week": "周报", "month": "月报", "quarter": "季报", "half-year": "半年报", "year": "年报"}
 
 
@@ -66,7 +67,9 @@ def issue(window: dict[str, str]) -> str:
     first, last = (date.fromisoformat(window[end]) for end in ("from", "to"))
     as_of, as_known = (questions.instant(context["params"][name]) for name in ("as_of", "as_known"))
     try:
-        folder = report.issue(Settings.from_environment(), first, last, as_of=as_of, as_known=as_known)
+        folder = report.issue(
+            Settings.from_environment(), first, last, as_of=as_of, as_known=as_known, edition=context["params"]["edition"]
+        )
     except questions.WrongQuestion as error:
         raise AirflowFailException(f"{error}; trigger it again with other parameters") from None
     return str(folder)
@@ -110,6 +113,14 @@ with DAG(
         "window_end": day("截止日 / last day", "Last day of registration (inclusive). Empty: the first day alone."),
         "as_of": moment("统计截至 / as of", "The moment that the figures are about. Empty: the end of the last day."),
         "as_known": moment("数据取至 / as known", "Only what was fetched until then counts. Empty: everything."),
+        "edition": Param(
+            "full",
+            type="string",
+            enum=list(EDITIONS),
+            values_display=EDITIONS,
+            title="版本 / edition",
+            description="A forwarded (外发) edition hides small counts and has no lists of tickets.",
+        ),
     },
     doc_md=__doc__,
 ) as dag:

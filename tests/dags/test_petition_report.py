@@ -41,6 +41,7 @@ def test_it_follows_the_warehouse_that_the_night_refreshes(module: Any) -> None:
 def test_the_form_offers_every_kind_of_period(module: Any) -> None:
     assert {kind: label for kind, (label, _) in periods.KINDS.items()} == module.KINDS
     assert set(module.dag.params) >= {"period", "of", "window_start", "window_end", "as_of", "as_known"}
+    assert module.dag.params["edition"] == "full" and set(module.EDITIONS) == {"full", "forwarded"}
     assert all(module.dag.params[name] is None for name in ("period", "of", "window_start", "window_end", "as_of", "as_known"))
 
 
@@ -99,13 +100,14 @@ def test_a_period_that_is_none_fails_for_good_with_a_sentence(module: Any, monke
         module.dag.get_task("due").python_callable()
 
 
-def test_a_report_is_issued_as_asked(module: Any, home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("edition", "behind"), [("full", ""), ("forwarded", "_forwarded")])
+def test_a_report_is_issued_as_asked(module: Any, home: Settings, monkeypatch: pytest.MonkeyPatch, edition: str, behind: str) -> None:
     monkeypatch.setenv("PETITIONS_HOME", str(home.home))
     monkeypatch.setenv("PETITIONS_CONFIG", str(home.config))
-    context: dict[str, Any] = {"params": {**module.dag.params} | {"as_of": "2023-04-30T12:00:00+08:00"}}
+    context: dict[str, Any] = {"params": {**module.dag.params} | {"as_of": "2023-04-30T12:00:00+08:00", "edition": edition}}
     monkeypatch.setattr(module, "get_current_context", lambda: context)
     told = module.dag.get_task("issue").python_callable({"from": "2023-04-01", "to": "2023-04-30", "name": "2023年4月"})
-    assert Path(told).name == "2023-04-01_2023-04-30_asof_2023-04-30T120000"
+    assert Path(told).name == f"2023-04-01_2023-04-30_asof_2023-04-30T120000{behind}"
     assert {"index.html", "report.json", "report.xlsx", "report.docx", "tickets"} <= {path.name for path in Path(told).iterdir()}
     assert context["period"] == "2023年4月", "the task is named after it"
 
