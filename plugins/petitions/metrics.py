@@ -60,6 +60,8 @@ GROUPINGS = {
 ORDERS = {"age": tuple(AGES), "due_in": tuple(DUE_IN)}
 # What a condition may name beside columns of the ledger.
 FACTS = {"replied": "replied_at is not null", "accepted": "accepted_at is not null", "backwards": "done_at < received_at"}
+# The ledger with all that a condition may name.
+POSTINGS = f"(select *, {', '.join(f'{told} as {name}' for name, told in FACTS.items())} from core.posting) p"
 # Columns of the ledger with few values each that conditions name.
 FLAGS = (
     *("source", "valid", "closed", "suspended", "repeat", "first_replied", "returned", "reopened", "extended", "satisfaction"),

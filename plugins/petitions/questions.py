@@ -24,8 +24,6 @@ version_id in (select v.version_id from core.ticket_version v join core.content 
 """
 # One rate in an answer: what it is made of and how it prints.
 RateValue = dict[str, Any]
-# The postings with all that a condition of a metric may name.
-_POSTINGS = f"(select *, {', '.join(f'{told} as {name}' for name, told in metrics.FACTS.items())} from core.posting) p"
 
 
 class WrongQuestion(ValueError):
@@ -154,7 +152,7 @@ def breakdowns(
         f"""
         with standing as (
             select {_listed(*groups, *metrics.FLAGS, *metrics.FACTS, _seconds(durations))}
-            from {_POSTINGS}
+            from {metrics.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} {f"and {_CONFIDENTIAL}" if confidential else ""}
         )
         {_counted(names, groupings, counts, durations)}
@@ -246,7 +244,7 @@ def tickets(
     rows = warehouse.rows(
         f"""
         with behind as (
-            select * from {_POSTINGS}
+            select * from {metrics.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} and {count.condition}
         )
         select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, c.category, b.area, c.title, b.unit, b.received_at,
@@ -276,7 +274,7 @@ def marked(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], g
     rows = warehouse.stream(
         f"""
         with standing as (
-            select *, {", ".join([*groups, *marks])} from {_POSTINGS}
+            select *, {", ".join([*groups, *marks])} from {metrics.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)}
         )
         select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, c.category, b.area, c.title, b.unit, b.received_at,
@@ -306,11 +304,12 @@ def changed(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], 
     rows = warehouse.rows(
         f"""
         with now as (
-            select ticket_id, version_id, known_from, received_at, unit, {marks} as marks from {_POSTINGS} where {STANDING} and {asked}
+            select ticket_id, version_id, known_from, received_at, unit, {marks} as marks
+            from {metrics.POSTINGS} where {STANDING} and {asked}
         ),
         before as (
             select ticket_id, version_id, known_from, received_at, unit, {marks} as marks
-            from {_POSTINGS} where {STANDING.replace(":as_known", ":then")} and {asked}
+            from {metrics.POSTINGS} where {STANDING.replace(":as_known", ":then")} and {asked}
         )
         select coalesce(n.ticket_id, b.ticket_id) as ticket_id, coalesce(n.received_at, b.received_at) as received_at,
                coalesce(n.unit, b.unit) as unit, n.known_from as learned_at, b.marks as was, n.marks as now, c.title, c.restricted

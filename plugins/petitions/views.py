@@ -85,8 +85,5 @@ def _held(warehouse: Warehouse) -> dict[str, str]:
 def _pieces() -> dict[str, object]:
     visits = ", ".join(f"'{source}'" for source in sources_of("visits")) or "null"
     counts = [(count.key, f"{count.condition} and source not in ({visits})") for count in metrics.COUNTS]
-    facts = ", ".join(f"{told} as {name}" for name, told in metrics.FACTS.items())
-    return {
-        "facts": facts,
-        "counts": [*counts, *((count.key, f"{count.condition} and source in ({visits})") for count in metrics.VISIT_COUNTS)],
-    }
+    counts += [(count.key, f"{count.condition} and source in ({visits})") for count in metrics.VISIT_COUNTS]
+    return {"counts": counts, "postings": metrics.POSTINGS}

@@ -9,7 +9,7 @@ select
     {%- for key, condition in counts %},
     count(*) filter (where {{ condition }}) as {{ key }}
     {%- endfor +%}
-from (select *, {{ facts }} from core.posting) told
+from {{ postings }}
 where known_to = timestamptz '9999-12-31 00:00:00+08'
   and valid_from <= (select max(fetched_at) from control.batch)
   and valid_to > (select max(fetched_at) from control.batch)
