@@ -7,16 +7,14 @@ a published copy that is replaced by rename, so that a question never meets a lo
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from petitions import migrations
+from petitions import migrations, published
 from petitions.connections import Connection, ConnectionMissing, get
 from petitions.settings import Settings, SettingsError
 from petitions.sql_texts import render, statements
@@ -97,12 +95,20 @@ class DuckDB(Warehouse):
 
     has_roles = False
 
-    def __init__(self, file: Path, read_only: bool) -> None:
+    def __init__(self, file: Path, read_only: bool, spill: Path | None = None) -> None:
+        """:param spill: where a query that needs more memory than there is puts the rest; beside the file where no folder is named."""
         import duckdb
 
-        # Beyond the limit the engine spills into a folder beside its file: a refresh needs no more memory as history grows.
-        writing: dict[str, str | bool | int | float | list[str]] = {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False}
-        self._connection = duckdb.connect(str(file), read_only=read_only, config={} if read_only else writing)
+        spilling: dict[str, Any] = {"temp_directory": str(spill)} if spill else {}
+        if read_only:
+            # Attached, as sessions that open one name share what the first of them found there, also when it was replaced since.
+            self._connection = duckdb.connect(":memory:", config=spilling)
+            self._connection.execute(f"attach '{file}' as petitions (read_only)")
+            self._connection.execute("use petitions")
+        else:
+            # Beyond the limit the engine spills: a refresh needs no more memory as history grows.
+            writing: dict[str, Any] = {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False}
+            self._connection = duckdb.connect(str(file), config=writing | spilling)
         self._connection.execute(f"set timezone = '{ZONE}'")
 
     def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:
@@ -251,10 +257,6 @@ def connection(settings: Settings) -> Connection:
         raise SettingsError(str(error)) from None
 
 
-def _published(file: Path) -> Path:
-    return file.with_suffix(".published" + file.suffix)
-
-
 @contextmanager
 def reader(settings: Settings) -> Iterator[Warehouse]:
     """A read-only session.
@@ -265,23 +267,25 @@ def reader(settings: Settings) -> Iterator[Warehouse]:
     :raises SettingsError: when the login of PostgreSQL may not read it.
     """
     told = connection(settings)
-    if told.conn_type == "duckdb":
-        file = _published(_duckdb_file(told))
-        if not file.exists():
-            raise NoWarehouse(f"no warehouse at {file}: nothing was loaded yet; run `petitions run --from D --to D` or `make run`")
-        warehouse: Warehouse = DuckDB(file, read_only=True)
-    else:
-        warehouse = _postgres(told)
-        try:
-            _see_readable(warehouse, told)
-        except SettingsError:
-            warehouse.close()
-            raise
-    try:
+    with _duckdb_reader(_duckdb_file(told)) if told.conn_type == "duckdb" else _postgres_reader(told) as warehouse:
         migrations.see_current(warehouse)
         yield warehouse
-    finally:
-        warehouse.close()
+
+
+@contextmanager
+def _duckdb_reader(file: Path) -> Iterator[Warehouse]:
+    told = published.path(file)
+    if not told.exists():
+        raise NoWarehouse(f"no warehouse at {told}: nothing was loaded yet; run `petitions run --from D --to D` or `make run`")
+    with published.held(file) as copy, closing(DuckDB(copy, read_only=True, spill=told.with_suffix(".tmp"))) as warehouse:
+        yield warehouse
+
+
+@contextmanager
+def _postgres_reader(told: Connection) -> Iterator[Warehouse]:
+    with closing(_postgres(told)) as warehouse:
+        _see_readable(warehouse, told)
+        yield warehouse
 
 
 def _see_readable(warehouse: Warehouse, told: Connection) -> None:
@@ -376,13 +380,13 @@ def _duckdb_rebuilt(file: Path) -> Iterator[Warehouse]:
         fresh = DuckDB(_aside(file), read_only=False)
         try:
             migrations.upgrade(fresh)
-            _take_history(fresh, file if file.exists() else _published(file))
+            _take_history(fresh, file if file.exists() else published.path(file))
             yield fresh
             fresh.execute("checkpoint")
         finally:
             fresh.close()
         _aside(file).replace(file)
-        _publish(file)
+        published.publish(file)
 
 
 def _take_history(fresh: Warehouse, file: Path) -> None:
@@ -442,14 +446,7 @@ def _duckdb_writer(file: Path, publish: bool) -> Iterator[Warehouse]:
         finally:
             warehouse.close()
         if publish:
-            _publish(file)
-
-
-def _publish(file: Path) -> None:
-    """Put a copy beside the file for readers, by rename: they see the old one or the new one, never a half."""
-    aside = file.with_suffix(f".{os.getpid()}.tmp")
-    shutil.copyfile(file, aside)
-    aside.replace(_published(file))
+            published.publish(file)
 
 
 def _postgres_writer(told: Connection) -> Iterator[Warehouse]:
