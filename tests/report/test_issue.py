@@ -233,6 +233,21 @@ def test_a_correction_is_told_ticket_by_ticket_in_the_next_issue(settings: Setti
     assert not [one for section in read(first)["sections"] for one in section["blocks"] if one.get("id") == "changes"]
 
 
+def test_a_report_of_an_earlier_program_stays_on_the_shelf_and_is_followed(settings: Settings) -> None:
+    """Before there were sections, editions and kinds of periods, a report told figures and its window."""
+    letters = [county._letter(n) for n in range(2)]
+    county.load(settings, "provincial", letters, window=("2023-05-01", "2023-12-31 23:59:59"))
+    first = issue(settings, *YEAR)
+    earlier = {key: value for key, value in read(first).items() if key not in ("sections", "edition", "period_kind", "period_name")}
+    (first / "report.json").write_text(json.dumps(earlier), encoding="utf-8")
+    (first / "entry.json").unlink()
+    county.load(settings, "provincial", [county._letter(2)], fetched="2024-02-11 02:30:00")
+    second = issue(settings, *YEAR)
+    assert [row["件编号"] for row in rows(second, "tickets/changes.csv")] == ["provincial:X2"]
+    index = Page(settings.reports / "index.html")
+    assert {f"{folder.name}/index.html" for folder in (first, second)} <= set(index.addresses)
+
+
 def test_as_known_reproduces_what_was_said(settings: Settings) -> None:
     county.load(settings, "provincial", [county._letter(n) for n in range(2)])
     county.load(settings, "provincial", [county._letter(2)], fetched="2024-01-02 02:30:00")

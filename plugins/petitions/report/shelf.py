@@ -151,7 +151,7 @@ def _line(name: str, report: Document) -> dict[str, Any]:
     return {
         "name": name,
         "kind": report.get("period_kind"),
-        "edition": report["edition"],
+        "edition": report.get("edition", "full"),  # reports of before there were two
         **{key: report[key] for key in ("from", "to", "as_of", "as_of_told")},
         "period": report.get("period_name") or report["period"],
         **{key: report["issue"][key] for key in ("number", "follows", "issued_at")},
