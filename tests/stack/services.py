@@ -66,7 +66,7 @@ class Stack:
     connections: dict[str, str]  # what the office writes into connections.env
     bot: Loopback  # the group's bot that one of them leads to
     metrics: Metrics  # what Airflow's metrics reach
-    ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in ("api-server", "redis")})
+    ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in ("api-server", "redis", "scheduler-health")})
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -158,6 +158,8 @@ class Stack:
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.folder / "logs"),
             "AIRFLOW__API__HOST": LOOPBACK,
             "AIRFLOW__API__PORT": str(self.ports["api-server"]),
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": LOOPBACK,
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self.ports["scheduler-health"]),
             MARK: str(self.folder),
         }
         return kept | told | self.connections | own
@@ -190,6 +192,7 @@ class Stack:
             ("@redis:6379", lambda: f"@{LOOPBACK}:{self.ports['redis']}"),
             ("http://api-server:8080", lambda: self.url),
             ("http://localhost:8080", lambda: self.url),
+            ("http://localhost:8974", lambda: f"http://{LOOPBACK}:{self.ports['scheduler-health']}"),
             ("/opt/petitions", lambda: str(CHECKOUT)),
             ("/var/lib/petitions", lambda: str(self.home)),
         ):
