@@ -40,8 +40,10 @@ def test_every_line_is_checked_here() -> None:
 
 
 @pytest.mark.parametrize("line", of("petitions "))
-def test_petitions_takes_it(line: str) -> None:
-    parse(main, shlex.split(line)[1:])
+def test_petitions_takes_it(line: str, tmp_path: Path) -> None:
+    words = shlex.split(line)[1:]
+    (tmp_path / "file").touch()  # in the place of files that the line names
+    parse(main, [str(tmp_path / "file") if word.startswith("/") else word for word in words])
 
 
 def parse(command: click.Command, words: list[str]) -> None:

@@ -376,6 +376,20 @@ def rebuild(without_removed: bool) -> None:
 
 
 @main.command()
+@click.option("--old-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File with the key of before.")
+def reseal(old_key: Path | None) -> None:
+    """Seal all landed files with the landing key that the home has now; without --old-key those in plain. Interrupted, do it again."""
+    from petitions import resealing
+    from petitions.landing import LandingError
+
+    try:
+        told = resealing.reseal(Settings.from_environment(), old_key)
+    except LandingError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{told.files} files sealed, {told.as_they_were} had the key already")
+
+
+@main.command()
 def migrate() -> None:
     """Bring the warehouse to the schema of this program, as the next run would: tables, views and who may read them."""
     settings = Settings.from_environment()

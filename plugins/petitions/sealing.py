@@ -36,7 +36,7 @@ def load_key(settings: Settings) -> bytes | None:
     """
     path = settings.secrets / "landing_key"
     if path.exists():
-        return _key(path.read_text(encoding="utf-8", errors="replace"), str(path))
+        return read_key(path.read_text(encoding="utf-8", errors="replace"), str(path))
     from petitions import connections
 
     try:
@@ -45,7 +45,22 @@ def load_key(settings: Settings) -> bytes | None:
         return None
     except ValueError as error:
         raise SettingsError(str(error)) from None
-    return _key(told.password or "", "connection petitions_landing, password")
+    return read_key(told.password or "", "connection petitions_landing, password")
+
+
+def read_key(told: str, where: str) -> bytes:
+    """32 bytes, written as 64 hex digits or as Fernet keys are; ``where`` it stands, for the message.
+
+    :raises SettingsError: for anything else.
+    """
+    text = told.strip()
+    try:
+        key = bytes.fromhex(text) if re.fullmatch(r"[0-9a-fA-F]{64}", text) else base64.b64decode(text, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 32:
+        raise SettingsError(f"{where}: expected a key of 32 bytes as base64 or 64 hex digits, found {len(text)} characters; {_CURE}")
+    return key
 
 
 class SealingWriter(io.RawIOBase):
@@ -121,18 +136,6 @@ def is_sealed(content: IO[bytes]) -> bool:
     found = content.read(len(MARK)) == MARK
     content.seek(0)
     return found
-
-
-def _key(told: str, where: str) -> bytes:
-    """32 bytes, written as 64 hex digits or as Fernet keys are."""
-    text = told.strip()
-    try:
-        key = bytes.fromhex(text) if re.fullmatch(r"[0-9a-fA-F]{64}", text) else base64.b64decode(text, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != 32:
-        raise SettingsError(f"{where}: expected a key of 32 bytes as base64 or 64 hex digits, found {len(text)} characters; {_CURE}")
-    return key
 
 
 def _cipher(key: bytes, salt: bytes) -> AESGCM:
