@@ -18,11 +18,13 @@ import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from petitions import warehouse
 from petitions.settings import Settings
@@ -30,6 +32,7 @@ from platforms.home import DemoHome
 from platforms.processes import running
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+WAREHOUSE = "AIRFLOW_CONN_PETITIONS_WAREHOUSE"
 YEAR = ("--from", "2023-01-01", "--to", "2023-12-31")
 PRELOADED = (
     "petitions.nightly",
@@ -169,8 +172,23 @@ class Office:
     def settings(self) -> Settings:
         return Settings(home=self.home, config=self.config or CHECKOUT / "config")
 
+    def beside(self, told: Mapping[str, Any] | str | None) -> Office:
+        """The same office with its warehouse there (an Airflow connection); None is the embedded engine of its home."""
+        others = {name: value for name, value in self.connections.items() if name != WAREHOUSE}
+        written = told if isinstance(told, str) else json.dumps(told)
+        return replace(self, connections=others | ({WAREHOUSE: written} if told else {}))
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Within the block this process is the office's too."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv(WAREHOUSE, raising=False)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            yield
+
     def rows(self, query: str) -> list[dict[str, Any]]:
-        with warehouse.reader(self.settings) as held:
+        with self.here(), warehouse.reader(self.settings) as held:
             return held.rows(query)
 
 
@@ -238,7 +256,7 @@ def state(office: Office, *, knowledge: bool = False) -> dict[str, list[str]]:
     tables["versions"] = ("select ticket_id, count(*) as versions from core.ticket_version group by ticket_id", ())
     tables |= {name: (f"select * from core.{name}", ()) for name in ("content", "content_event")}
     tables["quarantine"] = ("select distinct record_id, source, source_no, rule, reason from control.quarantine_sighting", ())
-    return {name: _comparable(office.rows(query), left_out) for name, (query, left_out) in tables.items()}
+    return {name: comparable(office.rows(query), left_out) for name, (query, left_out) in tables.items()}
 
 
 def figures(office: Office) -> dict[str, Any]:
@@ -260,8 +278,13 @@ def unlike(batches: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _comparable(rows: Iterable[dict[str, Any]], left_out: tuple[str, ...]) -> list[str]:
-    return sorted(repr({name: value for name, value in row.items() if name not in left_out}) for row in rows)
+def comparable(rows: Iterable[dict[str, Any]], left_out: tuple[str, ...] = ()) -> list[str]:
+    """Rows sorted and written so that both engines write the same."""
+    return sorted(repr({name: _written(value) for name, value in row.items() if name not in left_out}) for row in rows)
+
+
+def _written(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
 def _platforms(*arguments: str) -> None:
