@@ -23,9 +23,10 @@ WAREHOUSE = Asset("petitions_warehouse")
 def note_lane(context: Context) -> None:
     """A lane's task gave up: keep its cause for the verdict. The one message of the run is sent by ``alert``."""
     from petitions import nightly
+    from petitions.said import said
 
     error, step = context.get("exception"), context["task"].task_id
-    told = str(error) if isinstance(error, AirflowFailException) else f"{type(error).__name__}; see the log of task {step}"
+    told = said(error) if isinstance(error, AirflowFailException) else f"{type(error).__name__}; see the log of task {step}"
     nightly.fail_lane(step.partition(".")[0], context["run_id"], told)
 
 
@@ -45,12 +46,13 @@ def window(context: Context) -> tuple[date | None, date | None]:
 
 def stop_for_good(step: Any, *args: Any) -> Any:
     """Do a lane's step. What the library could not mend by trying again, Airflow does not try again either."""
+    from petitions.said import said
     from petitions.sources.base import LaneStopped
 
     try:
         return step(*args)
     except LaneStopped as stopped:
-        raise AirflowFailException(str(stopped)) from None
+        raise AirflowFailException(said(stopped)) from None
 
 
 def lane(source: str) -> Any:

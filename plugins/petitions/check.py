@@ -29,9 +29,10 @@ import pyarrow.parquet as pq
 
 from petitions import crew, privacy
 from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, per_event, write_part
-from petitions.model import BEIJING, QUARANTINE_RULES
+from petitions.model import BEIJING, QUARANTINE_LABELS, QUARANTINE_RULES
 from petitions.normalise import Normaliser
 from petitions.quality import ROW
+from petitions.said import Said, printed
 from petitions.settings import Settings
 from petitions.sources.base import Raw, Source
 
@@ -127,8 +128,14 @@ def check_again(
 def quarantine_message(rules: Iterable[str]) -> str | None:
     """What is told of a batch that has records in quarantine, by their rules; None where it has none."""
     counts = Counter(rules)
+    if not counts:
+        return None
     told = ", ".join(f"{rule} {counts[rule]}" for rule in QUARANTINE_RULES if counts[rule])
-    return f"{_records(counts.total())} in quarantine ({told}); see `petitions quarantine list`" if counts else None
+    words = "、".join(f"{label}{counts[rule]}条" for rule, label in QUARANTINE_LABELS.items() if counts[rule])
+    return Said(
+        f"{_records(counts.total())} in quarantine ({told}); see `petitions quarantine list`",
+        f"{counts.total()}条记录未通过检查，已隔离（{words}）",
+    )
 
 
 def landed(manifest: Manifest, landing: Landing, source: Source) -> Iterator[Landed]:
@@ -209,7 +216,10 @@ class _Batch:
             "numbers": numbers,
             "landed": tickets + len(quarantine),
             "quarantined": len(quarantine),
-            "messages": [{"level": "yellow", "text": text} for text in self._messages(quarantine, tickets + len(quarantine))],
+            "messages": [
+                {"level": "yellow", "text": text, "printed": printed(text)}
+                for text in self._messages(quarantine, tickets + len(quarantine))
+            ],
         }
         # How many tickets a file holds is told by its rows alone (sources.md, reconciliation of a batch).
         return summary | ({"platform_total": numbers} if self.manifest.platform_total is None else {})
@@ -280,16 +290,23 @@ class _Batch:
         source = self.manifest.source
         for name, count in sorted(self.unknown.items()):
             cure = f"if it is to be ignored, add it to known in config/sources/{source}.toml"
-            yield f"unknown field {privacy.mask_text(name)} in {_records(count)}: loaded without it; {cure}"
+            field = privacy.mask_text(name)
+            yield Said(
+                f"unknown field {field} in {_records(count)}: loaded without it; {cure}",
+                f"{count}条记录带有未登记的字段“{field}”，其余内容已载入",
+            )
         for text, count in sorted(self.remarks.items()):
-            yield f"{_records(count)}: {text}"
+            yield Said(f"{_records(count)}: {text}", f"{count}条记录：{printed(text)}")
         bad = quarantine_message(one["rule"] for one in quarantine)
         if bad:
             yield bad
         most = self.examiner.normaliser.source.settings.options.checks.quarantine_share
         if len(quarantine) > most * landed:
             share = f"{100 * len(quarantine) / landed:.1f} % of the batch"
-            yield f"{share} in quarantine, expected at most {100 * most:g} %: has the platform changed its codes or fields?"
+            yield Said(
+                f"{share} in quarantine, expected at most {100 * most:g} %: has the platform changed its codes or fields?",
+                f"本批记录有 {100 * len(quarantine) / landed:.1f}% 被隔离，高于 {100 * most:g}%：平台是否改了代码或字段？",
+            )
         yield from self.platform_suite.messages()
         yield from self.ticket_suite.messages()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from petitions.normalise import EXACT
+from petitions.said import Said
 from petitions.sources.base import LaneStopped
 
 _XLSX, _XLS = b"PK", b"\xd0\xcf\x11\xe0"
@@ -35,7 +36,8 @@ def rows(file: Path) -> Iterator[list[Any]]:
     if start.startswith(_XLS):
         return _xls_rows(file)
     if not start:
-        raise FileRefused(f"{file.name}: the file is empty; if it is still being written, the next run reads it")
+        text = f"{file.name}: the file is empty; if it is still being written, the next run reads it"
+        raise FileRefused(Said(text, f"文件“{file.name}”是空的"))
     return _text_rows(file)
 
 
@@ -47,10 +49,11 @@ def _broken(file: Path, kind: str) -> Iterator[None]:
     except FileRefused:
         raise
     except Exception as error:  # noqa: BLE001
-        raise FileRefused(
+        text = (
             f"{file.name}: expected a whole {kind} workbook without a password, found a broken one ({type(error).__name__}); "
             "if it is still being written, the next run reads it, else export it again"
-        ) from None
+        )
+        raise FileRefused(Said(text, f"文件“{file.name}”已损坏或有密码，打不开，请重新导出")) from None
 
 
 def _xlsx_rows(file: Path) -> Iterator[list[Any]]:
@@ -59,7 +62,8 @@ def _xlsx_rows(file: Path) -> Iterator[list[Any]]:
     with _broken(file, "xlsx"), file.open("rb") as content:  # a stream, for by name openpyxl would go by the ending
         sheets = load_workbook(content, read_only=True, data_only=True).worksheets
         if not sheets:
-            raise FileRefused(f"{file.name}: expected a sheet with rows, found none; export it again")
+            text = f"{file.name}: expected a sheet with rows, found none; export it again"
+            raise FileRefused(Said(text, f"文件“{file.name}”中没有工作表，请重新导出"))
         sheets[0].reset_dimensions()  # several exporters declare a size that is not the sheet's
         yield from map(list, sheets[0].iter_rows(values_only=True))
 
@@ -103,9 +107,9 @@ def _text_rows(file: Path) -> Iterator[list[Any]]:
             for row in reader:
                 yield [cell or None for cell in row]
         except csv.Error as error:
-            raise FileRefused(
-                f"{file.name}: line {reader.line_num}: not readable as CSV ({error}); if it is still being written, the next run reads it"
-            ) from None
+            told = f"not readable as CSV ({error}); if it is still being written, the next run reads it"
+            words = f"文件“{file.name}”第{reader.line_num}行不符合CSV格式"
+            raise FileRefused(Said(f"{file.name}: line {reader.line_num}: {told}", words)) from None
 
 
 def _encoding(file: Path) -> str:
@@ -120,10 +124,10 @@ def _encoding(file: Path) -> str:
                     decoder.decode(block)
                 else:
                     if decoder.getstate()[0]:  # all of it is of this encoding, but for the last character
-                        raise FileRefused(
-                            f"{file.name}: the file breaks off in its middle; if it is still being written, the next run reads it"
-                        )
+                        told = f"{file.name}: the file breaks off in its middle; if it is still being written, the next run reads it"
+                        raise FileRefused(Said(told, f"文件“{file.name}”中途断开，可能没有传完"))
                     return encoding
         except UnicodeDecodeError:
             continue
-    raise FileRefused(f"{file.name}: expected CSV in UTF-8 or GB18030, found neither; save it as CSV UTF-8 or xlsx")
+    told = f"{file.name}: expected CSV in UTF-8 or GB18030, found neither; save it as CSV UTF-8 or xlsx"
+    raise FileRefused(Said(told, f"文件“{file.name}”的文字编码不是UTF-8或GB18030，请另存后重新导出"))

@@ -9,6 +9,7 @@ from typing import Any
 from petitions.journal import Note
 from petitions.landing import BatchWriter, Landing, Manifest, Message
 from petitions.model import BEIJING
+from petitions.said import Said
 from petitions.sources import ticket_number
 from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source, Window
 
@@ -109,8 +110,8 @@ class _Pull:
         return {"total": self.total, "messages": [message.model_dump() for message in self.messages], **told}
 
     def _land(self, page: Page) -> None:
-        self.messages += [Message(level="yellow", text=text) for text in page.messages]
-        self.messages += [Message(level="red", text=text) for text in page.errors]
+        self.messages += [Message.of("yellow", text) for text in page.messages]
+        self.messages += [Message.of("red", text) for text in page.errors]
         note = None if page.resume is None else self._told({"resume": page.resume})
         if page.file is not None:
             self._land_file(page)
@@ -126,7 +127,10 @@ class _Pull:
         day = export_date(page.file.name)
         if day is None:
             raise LaneStopped(
-                f"{self.source.name}: expected the export date YYYYMMDD in the name of {page.file.name}, found none; rename it"
+                Said(
+                    f"{self.source.name}: expected the export date YYYYMMDD in the name of {page.file.name}, found none; rename it",
+                    f"文件名“{page.file.name}”中没有导出日期（YYYYMMDD），请改名",
+                )
             )
         self.batch.copy(page.file, export_date=day, origin=page.file.name)
 
@@ -141,7 +145,10 @@ def _asked(source: Source, window: Window, now: datetime, look_back_days: int) -
     end = min(window.end, now).astimezone(BEIJING).replace(microsecond=0)
     if start > end:
         raise LaneStopped(
-            f"{source.name}: expected a window that has begun, found {window.start:%Y-%m-%d %H:%M:%S} at {now:%Y-%m-%d %H:%M:%S}; "
-            "choose an earlier --from"
+            Said(
+                f"{source.name}: expected a window that has begun, found {window.start:%Y-%m-%d %H:%M:%S} at {now:%Y-%m-%d %H:%M:%S}; "
+                "choose an earlier --from",
+                f"所选时段（{window.start:%Y-%m-%d} 起）尚未开始，请选择更早的起始日",
+            )
         )
     return Window(start, end)

@@ -29,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from petitions.journal import JOURNAL, PAGES, QUESTION, Journal, Note, Question, question_of
 from petitions.landed_bytes import Kept, created, opened, sha256, sync, sync_folder
 from petitions.model import BEIJING
+from petitions.said import printed
 from petitions.sealing import Unsealable, is_sealed, load_key
 from petitions.settings import Settings
 from petitions.sources.base import LaneDown, LaneStopped, Raw, Window
@@ -66,6 +67,11 @@ class Message(BaseModel):
 
     level: Literal["yellow", "red"]
     text: str
+    printed: str | None = None
+
+    @classmethod
+    def of(cls, level: Literal["yellow", "red"], text: str) -> Message:
+        return cls(level=level, text=text, printed=printed(text))
 
 
 class Manifest(BaseModel):

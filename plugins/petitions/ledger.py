@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from petitions import calendar, time_limits, volume
 from petitions.model import EVENT_TYPES
+from petitions.said import printed
 from petitions.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict
         )
         still = quarantine_message(row["rule"] for row in warehouse.rows(f"select rule {_IN_QUARANTINE}", batch))
         others = [told for told in summary["messages"] if told["text"] != today]
-        _tell(warehouse, manifest, [*others, *([{"level": "yellow", "text": still}] if still else [])], settings)
+        _tell(warehouse, manifest, [*others, *([_yellow(still)] if still else [])], settings)
 
 
 # The records of a batch that are in quarantine, and all that are accounted for.
@@ -108,8 +109,9 @@ def _tell(warehouse: Warehouse, manifest: Manifest, found: list[dict[str, str]],
     warehouse.execute("delete from control.batch_message where batch_id = :batch_id", {"batch_id": manifest.batch_id})
     messages = [*manifest.messages, *found, *_not_answered(manifest)]
     unusual = volume.remark(warehouse, manifest, settings)
-    messages += [{"level": "yellow", "text": unusual}] if unusual else []
-    warehouse.insert("control.batch_message", [(manifest.batch_id, told["level"], told["text"]) for told in map(_plain, messages)])
+    messages += [_yellow(unusual)] if unusual else []
+    rows = [(manifest.batch_id, told["level"], told["text"], told.get("printed")) for told in map(_plain, messages)]
+    warehouse.insert("control.batch_message", rows)
 
 
 def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
@@ -245,11 +247,15 @@ def _not_answered(manifest: Manifest) -> list[dict[str, str]]:
         return []
     shown = ", ".join(manifest.not_answered[:20]) + (", …" if len(manifest.not_answered) > 20 else "")
     told = f"{len(manifest.not_answered)} open tickets were asked for by number and are no longer answered: {shown}"
-    return [{"level": "yellow", "text": told}]
+    return [{"level": "yellow", "text": told, "printed": f"{len(manifest.not_answered)}件未办结件按编号查询，平台已不再返回：{shown}"}]
 
 
 def _file_rows(manifest: Manifest) -> list[tuple[str, str, str, str]]:
     return [(manifest.batch_id, manifest.source, told["name"], told["sha256"]) for told in map(_plain, manifest.files)]
+
+
+def _yellow(text: str) -> dict[str, Any]:
+    return {"level": "yellow", "text": text, "printed": printed(text)}
 
 
 def _plain(item: Any) -> dict[str, Any]:

@@ -84,16 +84,17 @@ CLASSES = {
     "not_started": "未起算",
 }
 
-# Why a record goes to quarantine. A record with several faults is named by the first in this order.
-QUARANTINE_RULES = (
-    "missing_field",
-    "unknown_code",
-    "unreadable_time",
-    "future_received",
-    "lost_digits",
-    "unreadable_limit",
-    "duplicate_number",
-)
+# Why a record goes to quarantine, as an office prints it. A record with several faults is named by the first in this order.
+QUARANTINE_LABELS = {
+    "missing_field": "必填项缺失",
+    "unknown_code": "代码表外取值",
+    "unreadable_time": "时间无法识别",
+    "future_received": "登记时间晚于取数时间",
+    "lost_digits": "编号位数丢失",
+    "unreadable_limit": "时限无法识别",
+    "duplicate_number": "编号重复",
+}
+QUARANTINE_RULES = tuple(QUARANTINE_LABELS)
 
 
 @dataclass(slots=True)

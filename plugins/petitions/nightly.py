@@ -24,6 +24,7 @@ from petitions.landing import Landing, Manifest
 from petitions.model import BEIJING, SOURCES
 from petitions.questions import moment
 from petitions.recompute import recompute
+from petitions.said import Said, printed, said
 from petitions.settings import Settings, SettingsError
 from petitions.sources import create, source_class
 from petitions.sources.base import LaneStopped, Source, Window
@@ -64,7 +65,7 @@ def run(sources: Sequence[str] = SOURCES, window_from: date | None = None, windo
             check(batch_id)
             load(batch_id, run_id)
         except LaneStopped as stopped:
-            fail_lane(source, run_id, str(stopped))
+            fail_lane(source, run_id, said(stopped))
         except Exception as error:  # noqa: BLE001 - whatever ends one lane, the others go on
             fail_lane(source, run_id, _where(error))
     refresh()
@@ -188,7 +189,7 @@ def verdict(run_id: str) -> None:
 
 
 def fail_lane(source: str, run_id: str, message: str) -> None:
-    """Keep that a lane of a run failed, and why. The message must be free of personal data."""
+    """Keep that a lane of a run failed, and why, in Chinese too where it is :class:`Said`. The message must be free of personal data."""
     log.error("%s: %s", source, message)
     settings = Settings.from_environment()
     with warehouse.writer(settings, publish=False) as held:
@@ -214,7 +215,7 @@ def lanes(run_id: str) -> list[Lane]:
 
 def _lane(row: dict[str, Any], batch: dict[str, Any] | None) -> Lane:
     if batch is None or row["error"]:
-        cause = row["error"] or "no batch was loaded"
+        cause = Said(row["error"], row["printed"]) if row["error"] else Said("no batch was loaded", "没有载入任何批次")
         return Lane(row["source"], 0, 0, 0, 0, "red", (cause,), (cause,))
     return Lane(
         row["source"],
@@ -231,8 +232,10 @@ def _lane(row: dict[str, Any], batch: dict[str, Any] | None) -> Lane:
 def _platform(source: str, settings: Settings) -> Source:
     try:
         return create(source, platform_connection(source, settings), settings)
-    except (ConnectionMissing, SettingsError, ValueError) as error:
-        raise LaneStopped(str(error)) from None
+    except ConnectionMissing as missing:
+        raise LaneStopped(Said(str(missing), "没有设置该平台的连接，请技术人员配置")) from None
+    except (SettingsError, ValueError) as error:
+        raise LaneStopped(Said(str(error), "该平台的连接或配置有误，请技术人员更正")) from None
 
 
 def platform_connection(source: str, settings: Settings) -> Connection:
@@ -302,7 +305,7 @@ def _keep_lane(held: warehouse.Warehouse, run_id: str, source: str, batch_id: st
     with held.transaction():
         key = {"run_id": run_id, "source": source}
         held.execute("delete from control.lane_run where run_id = :run_id and source = :source", key)
-        held.insert("control.lane_run", [(run_id, source, batch_id, _now(), error)])
+        held.insert("control.lane_run", [(run_id, source, batch_id, _now(), error, printed(error) if error else None)])
 
 
 @contextmanager
@@ -350,7 +353,10 @@ def _where(error: Exception) -> str:
     """An unexpected error as one line: its kind and place. Its own words stay out, they might quote a record."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "petitions" in frame.filename]
     place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"unexpected {type(error).__name__}{place}; this is a fault of the program, report it with this line"
+    return Said(
+        f"unexpected {type(error).__name__}{place}; this is a fault of the program, report it with this line",
+        "程序出错，详情见运行日志，请技术人员处理",
+    )
 
 
 def _now() -> datetime:

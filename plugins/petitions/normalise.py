@@ -22,6 +22,7 @@ import msgspec
 
 from petitions import privacy
 from petitions.model import BEIJING, QUARANTINE_RULES, Event, Ticket
+from petitions.said import Said
 from petitions.settings import SettingsError
 from petitions.sources.base import LaneStopped, Raw, Source
 from petitions.time_limits import Limit, parse_limit
@@ -211,7 +212,7 @@ class Record:
         told = self.text(name)
         found = _WHOLE.fullmatch(told) if told else None
         if told and not found:
-            self.remark(f"{self._outer}{name} is no whole number: left empty")
+            self.remark(Said(f"{self._outer}{name} is no whole number: left empty", f"字段“{self._outer}{name}”不是整数，按空值处理"))
         return int(found[1]) if found else None
 
     def limit(self, name: str) -> Limit | None:

@@ -5,6 +5,7 @@ Each expectation's ``meta`` says what it means here:
 ``rule``      the quarantine rule, one of :data:`petitions.model.QUARANTINE_RULES`, or null
 ``level``     ``red`` (the record does not load) or ``yellow`` (a message for the batch; everything loads)
 ``sentence``  what to tell people; in a yellow one ``{count}``, ``{total}`` and ``{percent}`` stand for figures
+``printed``   the same in Chinese, of a yellow one: the report prints it
 ``scope``     ``batch`` where the check needs the whole batch at once; left out, it runs chunk by chunk
 ``at_least``  a yellow share is only judged from so many records on
 
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from petitions.model import QUARANTINE_RULES
 from petitions.privacy import mask_text
+from petitions.said import Said
 from petitions.settings import CHECKOUT
 from petitions.sources.base import LaneStopped
 
@@ -172,7 +174,8 @@ class Suite:
             return None
         if tally.unexpected and 1 - tally.share >= mostly:
             return None  # a chunk was out of bounds, the batch is not
-        return str(meta["sentence"]).format(count=tally.unexpected, total=tally.checked, percent=f"{100 * tally.share:.1f} %")
+        figures = {"count": tally.unexpected, "total": tally.checked, "percent": f"{100 * tally.share:.1f} %"}
+        return Said(str(meta["sentence"]).format(**figures), str(meta.get("printed", "")).format(**figures))
 
     def _failing_rows(self, config: Any, result: dict[str, Any]) -> list[int]:
         listed: list[dict[Hashable, Any]] | None = result.get("unexpected_index_list")

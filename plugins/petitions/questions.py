@@ -13,6 +13,7 @@ from typing import Any
 from petitions import metrics
 from petitions.metrics import Count, Days, Rate
 from petitions.model import BEIJING, SOURCES, sources_of
+from petitions.said import Said
 from petitions.warehouse import FOREVER, Warehouse
 
 # The postings that hold at (T, K), and those of tickets received in the window.
@@ -410,7 +411,7 @@ def reconciliation(warehouse: Warehouse, batch_id: str | None = None) -> list[di
         """,
         {"batch_id": batch_id},
     )
-    told = warehouse.rows("select batch_id, level, message from control.batch_message order by batch_id, level, message")
+    told = warehouse.rows("select batch_id, level, message, printed from control.batch_message order by batch_id, level, message")
     return [_equation(row, [message for message in told if message["batch_id"] == row["batch_id"]]) for row in rows]
 
 
@@ -481,14 +482,16 @@ def _open_at(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str],
 
 
 def _equation(row: dict[str, Any], told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    causes = [message["message"] for message in told if message["level"] == "red"]
-    remarks = [message["message"] for message in told if message["level"] != "red"]
+    causes = [Said(message["message"], message["printed"]) for message in told if message["level"] == "red"]
+    remarks = [Said(message["message"], message["printed"]) for message in told if message["level"] != "red"]
     lost = row["landed"] - row["new_versions"] - row["unchanged"] - row["quarantined"]
     if lost:
-        causes.append(f"landed {row['landed']} records but {lost} of them are neither loaded nor in quarantine; load the batch again")
+        text = f"landed {row['landed']} records but {lost} of them are neither loaded nor in quarantine; load the batch again"
+        causes.append(Said(text, f"接收 {row['landed']} 条记录，其中 {lost} 条既未载入也未隔离，请重新载入本批"))
     missed = row["platform_total"] - row["numbers"]
     if missed > 0:
-        causes.append(f"the platform tells {row['platform_total']} tickets, {missed} of them did not arrive; run this window again")
+        text = f"the platform tells {row['platform_total']} tickets, {missed} of them did not arrive; run this window again"
+        causes.append(Said(text, f"平台报数 {row['platform_total']} 件，其中 {missed} 件未取到，请重新取该时段"))
     status = "red" if causes else "yellow" if remarks else "green"
     return row | {"status": status, "messages": [*causes, *remarks], "causes": causes}
 

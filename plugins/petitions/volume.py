@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from petitions import calendar
 from petitions.model import BEIJING, SOURCE_LABELS
+from petitions.said import Said
 from petitions.settings import Settings
 from petitions.sources import source_class
 
@@ -42,9 +43,12 @@ def remark(warehouse: Warehouse, manifest: Manifest, settings: Settings) -> str 
     off = f"below {checks.volume_low:g} times" if found < middle else f"above {checks.volume_high:g} times"
     kind = "working day" if _is_working(day, settings) else "day off"
     days = "working days" if _is_working(day, settings) else "days off"
-    return (
+    low, kinds = found < middle, "工作日" if _is_working(day, settings) else "休息日"
+    return Said(
         f"{SOURCE_LABELS[manifest.source]}: {found} tickets registered on {day} ({day:%A}, {kind}); "
-        f"the last {len(compared)} {days} had {middle:g} in the middle; {off}"
+        f"the last {len(compared)} {days} had {middle:g} in the middle; {off}",
+        f"{day:%Y年%-m月%-d日}（{kinds}）登记 {found} 件，此前 {len(compared)} 个{kinds}的中位数为 {middle:g} 件，"
+        + (f"不足其 {checks.volume_low:g} 倍" if low else f"超过其 {checks.volume_high:g} 倍"),
     )
 
 

@@ -9,9 +9,10 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from petitions import questions
-from petitions.model import BEIJING, QUARANTINE_RULES, SOURCE_LABELS, SOURCES
+from petitions.model import BEIJING, QUARANTINE_LABELS, QUARANTINE_RULES, SOURCE_LABELS, SOURCES
 from petitions.questions import moment
 from petitions.report import wording
+from petitions.said import Said, printed
 from petitions.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -24,15 +25,6 @@ STATES = {
     "stale": "数据滞后",
     "red": "异常",
     "absent": "未取得数据",
-}
-RULES = {
-    "missing_field": "必填项缺失",
-    "unknown_code": "代码表外取值",
-    "unreadable_time": "时间无法识别",
-    "future_received": "登记时间晚于取数时间",
-    "lost_digits": "编号位数丢失",
-    "unreadable_limit": "时限无法识别",
-    "duplicate_number": "编号重复",
 }
 # States that put the figures themselves in doubt.
 IN_DOUBT = ("absent", "red", "stale", "partial")
@@ -64,7 +56,7 @@ def lanes(
     begins = moment(period.first, time.min)
     ends = min(period.as_of, known) if known else period.as_of
     failures = _failures(held, known if period.asked else None) | {
-        lane.source: " ".join(lane.causes) for lane in run if lane.status == "red"
+        lane.source: " ".join(map(printed, lane.causes)) for lane in run if lane.status == "red"
     }
     ended_well = {lane.source for lane in run if lane.status != "red"}
     return [
@@ -95,7 +87,7 @@ def quarantine(held: Warehouse, as_known: datetime | None) -> list[dict[str, Any
     )
     order = sorted(waiting, key=lambda key: (SOURCES.index(key[0]), QUARANTINE_RULES.index(key[1])))
     return [
-        {"source": source, "label": SOURCE_LABELS[source], "rule": rule, "printed": RULES[rule], "count": waiting[source, rule]}
+        {"source": source, "label": SOURCE_LABELS[source], "rule": rule, "printed": QUARANTINE_LABELS[rule], "count": waiting[source, rule]}
         for source, rule in order
     ]
 
@@ -127,7 +119,7 @@ def _lane(
             or batch["platform_total"] > batch["numbers"]
             for batch in batches
         ),
-        "messages": [failure] if failure else list(newest["messages"]) if newest else [],
+        "messages": [failure] if failure else list(map(printed, newest["messages"])) if newest else [],
     }
 
 
@@ -173,9 +165,9 @@ def _reservation(state: str, missing: Sequence[tuple[datetime, datetime]]) -> st
 def _failures(held: Warehouse, until: datetime | None) -> dict[str, str]:
     """Lanes whose last run failed, and why."""
     last: dict[str, str | None] = {}
-    for row in held.rows("select source, ended_at, error from control.lane_run order by ended_at, run_id"):
+    for row in held.rows("select source, ended_at, error, printed from control.lane_run order by ended_at, run_id"):
         if until is None or row["ended_at"] <= until:
-            last[row["source"]] = row["error"]
+            last[row["source"]] = printed(Said(row["error"], row["printed"])) if row["error"] else None
     return {source: error for source, error in last.items() if error}
 
 

@@ -87,7 +87,8 @@ def _suite(name: str, fields: Fields) -> dict[str, Any]:
         for field in fields.required
     ]
     words = f"{{count}} of {{total}} records ({{percent}}) have no unit ({fields.unit}); has the platform stopped sending it?"
-    yellow = _not_null(fields.unit, {"rule": None, "level": "yellow", "sentence": words, "at_least": 20}, mostly=0.3)
+    printed = f"{{total}}条记录中有{{count}}条（{{percent}}）没有承办单位（{fields.unit}）：平台是否停止提供？"
+    yellow = _not_null(fields.unit, {"rule": None, "level": "yellow", "printed": printed, "sentence": words, "at_least": 20}, mostly=0.3)
     return {"name": name, "expectations": [*red, yellow], "meta": {"great_expectations_version": "1.24.1"}}
 
 

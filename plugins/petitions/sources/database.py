@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from petitions.model import BEIJING
+from petitions.said import Said
 from petitions.sources.base import Ask, LaneDown, LaneStopped, Page, Raw, Source, Window
 
 DRIVERS = {
@@ -134,8 +135,11 @@ class DatabaseSource(Source):
         driver = DRIVERS.get(self.connection.conn_type)
         if driver is None:
             raise LaneStopped(
-                f"{self.name}: expected a connection of type sqlite, mysql or postgres, found {self.connection.conn_type!r}; "
-                f"correct {self.variable}"
+                Said(
+                    f"{self.name}: expected a connection of type sqlite, mysql or postgres, found {self.connection.conn_type!r}; "
+                    f"correct {self.variable}",
+                    "前置库的连接类型不对，请技术人员更正",
+                )
             )
         seconds = int(self.connection.extra.get("timeout_s", 60))
         if driver == "sqlite":
@@ -168,10 +172,11 @@ class DatabaseSource(Source):
         for table, columns in held.items():
             missing += [f"{table}.{column}" for column in required[table] if columns and column not in columns]
         if missing:
-            raise LaneStopped(
+            text = (
                 f"{self.name}: expected {', '.join(missing)} in the exchange database, found no such table or column; "
                 f"ask the platform what was renamed, then correct config/sources/{self.name}.toml or the view"
             )
+            raise LaneStopped(Said(text, f"前置库缺少表或字段：{'、'.join(missing)}，请向平台方了解改动"))
         return {table: sa.table(table, *map(sa.column, columns)) for table, columns in held.items()}
 
     def _retried(self, once: Any) -> Any:
@@ -185,10 +190,11 @@ class DatabaseSource(Source):
             return attempts(once)
         except sa.exc.DBAPIError as error:
             # The driver's text may hold values of the statement; the kind of error does not.
-            raise (LaneDown if _passing(error) else LaneStopped)(
+            text = (
                 f"{self.name}: the exchange database does not answer ({type(error.orig).__name__}: {_first_line(error)}); "
                 f"see whether it is up and {self.variable} is right (`petitions doctor`)"
-            ) from None
+            )
+            raise (LaneDown if _passing(error) else LaneStopped)(Said(text, "前置库没有应答，请查看其是否正常、连接是否正确")) from None
 
 
 # --- statements and values ----------------------------------------------------------------------------------------------------
@@ -213,7 +219,8 @@ def plain(row: Raw) -> Raw:
 
 def _sqlite(source: DatabaseSource, file: str, seconds: int) -> sa.Engine:
     if not Path(file).is_file():
-        raise LaneStopped(f"{source.name}: expected an SQLite file at {file!r}, found none; correct host in {source.variable}")
+        text = f"{source.name}: expected an SQLite file at {file!r}, found none; correct host in {source.variable}"
+        raise LaneStopped(Said(text, "找不到前置库，请技术人员更正连接"))
     url = sa.URL.create("sqlite", database=Path(file).absolute().as_uri(), query={"mode": "ro", "uri": "true"})
     return sa.create_engine(url, connect_args={"timeout": seconds})
 

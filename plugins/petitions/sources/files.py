@@ -28,6 +28,7 @@ from petitions.export_rows import FileRefused
 from petitions.export_rows import rows as rows_of
 from petitions.model import BEIJING
 from petitions.normalise import FieldMap, Record, clean
+from petitions.said import Said, said
 from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source
 
 ENDINGS = (".xlsx", ".xls", ".csv")
@@ -73,7 +74,10 @@ class FileSource(Source):
         with _working_folder(self.settings.landing / self.name / "working") as folder:
             for drop in self._drops():
                 if drop.export_date is None:
-                    told = f"{drop.name}: expected the export date YYYYMMDD in the name, found none; rename the file"
+                    told = Said(
+                        f"{drop.name}: expected the export date YYYYMMDD in the name, found none; rename the file",
+                        f"文件“{drop.name}”的名称中没有导出日期（YYYYMMDD），未读取，请改名",
+                    )
                     yield Page(total=tally.total, errors=[told])
                 elif first <= drop.export_date <= last:
                     yield from self._page(drop, folder, ask.read_files, tally)
@@ -117,17 +121,30 @@ class FileSource(Source):
         path = self.connection.extra.get("path")
         variable = f"AIRFLOW_CONN_PETITIONS_{self.name.upper()}"
         if not path:
-            raise LaneStopped(f"{self.name}: expected the folder of the export files as extra.path, found none; set it in {variable}")
+            raise LaneStopped(
+                Said(
+                    f"{self.name}: expected the folder of the export files as extra.path, found none; set it in {variable}",
+                    "没有设置导出文件的文件夹，请技术人员配置",
+                )
+            )
         options = self.connection.extra.get("storage_options") or {}
         try:
             system, root = url_to_fs(str(path), use_listings_cache=False, **options)
             found = system.isdir(root)
         except (OSError, ValueError, ImportError) as error:
             raise LaneStopped(
-                f"{self.name}: the folder {path} cannot be opened ({type(error).__name__}); correct extra.path in {variable}"
+                Said(
+                    f"{self.name}: the folder {path} cannot be opened ({type(error).__name__}); correct extra.path in {variable}",
+                    "导出文件的文件夹打不开，请技术人员查看",
+                )
             ) from None
         if not found:
-            raise LaneStopped(f"{self.name}: expected a folder at {path}, found none; correct extra.path in {variable} or mount it")
+            raise LaneStopped(
+                Said(
+                    f"{self.name}: expected a folder at {path}, found none; correct extra.path in {variable} or mount it",
+                    "找不到导出文件的文件夹，请技术人员更正路径或挂载",
+                )
+            )
         return system, root
 
     def _drops(self) -> list[Drop]:
@@ -151,7 +168,7 @@ class FileSource(Source):
             numbers = tally.count(copy)
             self._hold_to_sidecar(drop, digest, len(numbers))
         except FileRefused as refused:
-            yield Page(total=tally.total, errors=[f"{refused}; the file is not read"])
+            yield Page(total=tally.total, errors=[Said(f"{refused}; the file is not read", f"{said(refused).printed}；该文件未读取")])
             return
         tally.add(digest, numbers)
         yield Page(total=tally.total, file=copy, messages=messages)
@@ -164,9 +181,13 @@ class FileSource(Source):
             system.get_file(drop.path, str(copy))
             size = system.info(drop.path).get("size")
         except OSError as error:
-            raise FileRefused(f"{drop.name}: cannot be read ({type(error).__name__}); see its permissions") from None
+            raise FileRefused(
+                Said(f"{drop.name}: cannot be read ({type(error).__name__}); see its permissions", f"文件“{drop.name}”读不出，请查看权限")
+            ) from None
         if drop.size is not None and not drop.size == size == copy.stat().st_size:
-            raise FileRefused(f"{drop.name}: it is still being written; the next run reads it")
+            raise FileRefused(
+                Said(f"{drop.name}: it is still being written; the next run reads it", f"文件“{drop.name}”尚在写入，下次读取")
+            )
         with copy.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
 
@@ -180,8 +201,11 @@ class FileSource(Source):
         for key, value in found.items():
             if told.get(key, "").lower() != value:
                 raise FileRefused(
-                    f"{drop.name}: its sidecar says {key}={told.get(key) or '(nothing)'}, found {value}; "
-                    "the file was not transferred whole, or the sidecar is not its own: export it again"
+                    Said(
+                        f"{drop.name}: its sidecar says {key}={told.get(key) or '(nothing)'}, found {value}; "
+                        "the file was not transferred whole, or the sidecar is not its own: export it again",
+                        f"文件“{drop.name}”与其校验文件不符，可能没有传完，请重新导出",
+                    )
                 )
 
     # --- the header -----------------------------------------------------------------------------------------------------
@@ -200,10 +224,11 @@ class FileSource(Source):
                 break
         missing = [name for name in self.map.required if name not in best]
         if missing:
-            raise LaneStopped(
+            text = (
                 f"{self.name}: expected the column {'、'.join(missing)} in {file}, found {'、'.join(filter(None, best)) or 'no header'}; "
                 f"add its new name to [headers] of config/sources/{self.name}.toml"
             )
+            raise LaneStopped(Said(text, f"文件“{file}”缺少必需的列：{'、'.join(missing)}"))
         return best, {name for name in best if name}
 
     def _canonical(self, row: list[Any]) -> list[str]:

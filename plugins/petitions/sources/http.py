@@ -22,6 +22,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponent
 
 from petitions import privacy
 from petitions.connections import Connection
+from petitions.said import Said
 from petitions.sources.base import LaneDown, LaneStopped, Raw
 
 Do = Literal["retry", "wait", "stop"]
@@ -32,59 +33,122 @@ MOST_TRIES = 50
 
 @dataclass(frozen=True)
 class Remedy:
-    """What the lane does about an error, and what a person does when the lane gave up."""
+    """What the lane does about an error, what a person does when the lane gave up, and what the report says of it."""
 
     do: Do
     cure: str
+    printed: str
 
 
 # The one table of errors. ``retry``: again, with backoff. ``wait``: again, when the platform said. ``stop``: nothing will change
 # by itself. {connection} is the variable of the connection. Bad records are no errors here: they are landed, and quarantined later.
 REMEDIES: dict[str, Remedy] = {
     # on the way to the platform
-    "unreachable": Remedy("retry", "see whether the platform is up and host and port in {connection} are right"),
-    "timeout": Remedy(
-        "retry", "see whether the platform is slow or a firewall swallows the request; extra.timeout_s in {connection} is the time allowed"
+    "unreachable": Remedy(
+        "retry",
+        "see whether the platform is up and host and port in {connection} are right",
+        "连接不上平台，请查看平台是否开机、地址和端口是否正确",
     ),
-    "certificate": Remedy("stop", "install the authority of the platform's certificate, or correct host and schema in {connection}"),
-    "address": Remedy("stop", "correct schema, host and port in {connection}"),
+    "timeout": Remedy(
+        "retry",
+        "see whether the platform is slow or a firewall swallows the request; extra.timeout_s in {connection} is the time allowed",
+        "平台在规定时间内没有应答，请查看平台是否过慢或网络是否被拦截",
+    ),
+    "certificate": Remedy(
+        "stop",
+        "install the authority of the platform's certificate, or correct host and schema in {connection}",
+        "平台的安全证书不受信任，请安装其证书机构或更正地址",
+    ),
+    "address": Remedy("stop", "correct schema, host and port in {connection}", "平台地址无法使用，请更正连接的地址和端口"),
     # by HTTP status
-    "redirect": Remedy("stop", "correct schema, host and port in {connection}: the platform's own address, not a log-in page"),
-    "http_400": Remedy("stop", "the platform refuses the question: compare its interface document with docs/sources of this project"),
-    "http_401": Remedy("stop", "correct login and password in {connection}"),
-    "http_403": Remedy("stop", "ask the platform to authorise the login in {connection} for this interface"),
-    "http_404": Remedy("stop", "correct host, port and schema in {connection}: this interface is not there"),
-    "http_4xx": Remedy("stop", "the platform refuses the question: ask its operator, and correct {connection}"),
-    "http_408": Remedy("retry", "ask the platform's operator"),
-    "http_429": Remedy("wait", "lower extra.requests_per_second in {connection}, or run at a quieter hour"),
-    "http_5xx": Remedy("retry", "ask the platform's operator, and run again when it is up"),
+    "redirect": Remedy(
+        "stop",
+        "correct schema, host and port in {connection}: the platform's own address, not a log-in page",
+        "平台转到了别的网址，请更正连接的地址",
+    ),
+    "http_400": Remedy(
+        "stop",
+        "the platform refuses the question: compare its interface document with docs/sources of this project",
+        "平台不接受本次查询，请对照平台接口文档",
+    ),
+    "http_401": Remedy("stop", "correct login and password in {connection}", "平台拒绝登录，请更正连接的账号和密钥"),
+    "http_403": Remedy(
+        "stop", "ask the platform to authorise the login in {connection} for this interface", "账号未获授权使用该接口，请联系平台方授权"
+    ),
+    "http_404": Remedy(
+        "stop", "correct host, port and schema in {connection}: this interface is not there", "该地址没有此接口，请更正连接的地址和端口"
+    ),
+    "http_4xx": Remedy(
+        "stop",
+        "the platform refuses the question: ask its operator, and correct {connection}",
+        "平台不接受本次查询，请联系平台方并更正连接",
+    ),
+    "http_408": Remedy("retry", "ask the platform's operator", "平台等待超时，请联系平台方"),
+    "http_429": Remedy(
+        "wait",
+        "lower extra.requests_per_second in {connection}, or run at a quieter hour",
+        "平台限制访问次数，请调低每秒请求数或改在空闲时段取数",
+    ),
+    "http_5xx": Remedy("retry", "ask the platform's operator, and run again when it is up", "平台暂时不可用，恢复后重新取数"),
     # in the body
     "broken_body": Remedy(
-        "retry", "ask the platform's operator whether a gateway cuts answers off; a smaller extra.page_size in {connection} may help"
+        "retry",
+        "ask the platform's operator whether a gateway cuts answers off; a smaller extra.page_size in {connection} may help",
+        "平台应答中途断开，请联系平台方查看网关",
     ),
     "html_body": Remedy(
-        "retry", "a gateway answers in the platform's place: ask its operator, and see that host in {connection} is the platform"
+        "retry",
+        "a gateway answers in the platform's place: ask its operator, and see that host in {connection} is the platform",
+        "网关代替平台作了应答（网页而非数据），请联系平台方",
     ),
-    "empty_body": Remedy("retry", "ask the platform's operator why answers are empty"),
-    "not_json": Remedy("retry", "ask the platform's operator why the answer is no JSON"),
-    "short_page": Remedy("retry", "ask the platform's operator why a page holds fewer records than its total says"),
+    "empty_body": Remedy("retry", "ask the platform's operator why answers are empty", "平台应答为空，请联系平台方"),
+    "not_json": Remedy("retry", "ask the platform's operator why the answer is no JSON", "平台应答不是约定的数据格式，请联系平台方"),
+    "short_page": Remedy(
+        "retry",
+        "ask the platform's operator why a page holds fewer records than its total says",
+        "平台一页的记录数少于其报数，请联系平台方",
+    ),
     # codes in the body of the provincial platform
-    "code_40101": Remedy("stop", "wrong signature: correct password (the app secret) and login (the app id) in {connection}"),
-    "code_40102": Remedy("stop", "this machine's clock is off by more than 300 s: set it by NTP"),
-    "code_40301": Remedy(
-        "stop", "not authorised: correct login (the app id) in {connection}, or have the province authorise it for this interface"
+    "code_40101": Remedy(
+        "stop",
+        "wrong signature: correct password (the app secret) and login (the app id) in {connection}",
+        "签名错误，请更正连接的应用编号和密钥",
     ),
-    "code_42901": Remedy("wait", "lower extra.requests_per_second in {connection}, or run at a quieter hour"),
-    "code_50001": Remedy("retry", "the platform stays busy: run again later"),
-    "code_unknown": Remedy("stop", "ask the platform's operator what this code means, and add it to REMEDIES in petitions/sources/http.py"),
+    "code_40102": Remedy("stop", "this machine's clock is off by more than 300 s: set it by NTP", "本机时钟相差超过300秒，请校准时间"),
+    "code_40301": Remedy(
+        "stop",
+        "not authorised: correct login (the app id) in {connection}, or have the province authorise it for this interface",
+        "应用未获授权，请更正应用编号或请省平台授权",
+    ),
+    "code_42901": Remedy(
+        "wait",
+        "lower extra.requests_per_second in {connection}, or run at a quieter hour",
+        "平台限制访问次数，请调低每秒请求数或改在空闲时段取数",
+    ),
+    "code_50001": Remedy("retry", "the platform stays busy: run again later", "平台一直繁忙，请稍后重新取数"),
+    "code_unknown": Remedy(
+        "stop",
+        "ask the platform's operator what this code means, and add it to REMEDIES in petitions/sources/http.py",
+        "平台返回了未登记的错误码，请联系平台方",
+    ),
     # of the token of the hotline
-    "token_refused": Remedy("stop", "wrong secret: correct login (client id) and password (client secret) in {connection}"),
-    "token_short_lived": Remedy("stop", "a token just issued is refused: ask the platform's operator, and compare both clocks"),
+    "token_refused": Remedy(
+        "stop",
+        "wrong secret: correct login (client id) and password (client secret) in {connection}",
+        "平台拒绝发放令牌，请更正连接的账号和密钥",
+    ),
+    "token_short_lived": Remedy(
+        "stop",
+        "a token just issued is refused: ask the platform's operator, and compare both clocks",
+        "刚取得的令牌即被拒绝，请联系平台方并核对双方时钟",
+    ),
     # in the envelope and the paging
     "envelope": Remedy(
-        "stop", "the platform's interface changed: compare its document, then correct [envelope] of config/sources/{source}.toml"
+        "stop",
+        "the platform's interface changed: compare its document, then correct [envelope] of config/sources/{source}.toml",
+        "平台接口的数据结构变了，请对照其文档更正配置",
     ),
-    "page_loop": Remedy("stop", "ask the platform's operator why its pages do not go on"),
+    "page_loop": Remedy("stop", "ask the platform's operator why its pages do not go on", "平台翻页不前进，请联系平台方"),
 }
 
 
@@ -184,7 +248,8 @@ class HttpLane:
         cure = REMEDIES[fault.key].cure.format(connection=self.variable, source=self.source)
         again = f" ({tries} attempts)" if tries > 1 else ""
         kind = LaneStopped if fault.do == "stop" else LaneDown
-        return kind(f"{self.source}: expected an answer from {self.base}, found {fault.found}{again}; {cure}")
+        text = f"{self.source}: expected an answer from {self.base}, found {fault.found}{again}; {cure}"
+        return kind(Said(text, REMEDIES[fault.key].printed))
 
     def checked(self, answer: Raw, envelope: Mapping[str, str]) -> Raw:
         """The answer, where every key of ``envelope`` (dotted path → type) is there and of its type.

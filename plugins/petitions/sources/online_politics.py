@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from petitions.model import Event
+from petitions.said import Said
 from petitions.settings import Replies
 from petitions.sources.base import LaneStopped
 from petitions.sources.files import FileSource
@@ -35,11 +36,15 @@ class OnlinePolitics(FileSource):
         missing = [column for column in (ANSWER, ANSWERED_AT) if column not in columns]
         if len(missing) == 1:
             raise LaneStopped(
-                f"{self.name}: expected both columns {ANSWER} and {ANSWERED_AT} in {file} or neither, found no {missing[0]}; "
-                f"export it with both, or add its new name to [headers] of config/sources/{self.name}.toml"
+                Said(
+                    f"{self.name}: expected both columns {ANSWER} and {ANSWERED_AT} in {file} or neither, found no {missing[0]}; "
+                    f"export it with both, or add its new name to [headers] of config/sources/{self.name}.toml",
+                    f"文件“{file}”只有{ANSWER}、{ANSWERED_AT}两列中的一列，缺少“{missing[0]}”，请补齐后重新导出",
+                )
             )
         if missing:
-            return [f"{file}: no columns {ANSWER} and {ANSWERED_AT}, all its messages count as unanswered"]
+            text = f"{file}: no columns {ANSWER} and {ANSWERED_AT}, all its messages count as unanswered"
+            return [Said(text, f"文件“{file}”没有{ANSWER}和{ANSWERED_AT}两列，其中留言均按未答复统计")]
         return []
 
     def events(self, record: Record) -> Iterable[Event]:
@@ -52,13 +57,15 @@ class OnlinePolitics(FileSource):
         if answered_at:
             yield Event("first_reply" if acknowledged else "replied", answered_at, unit=record.text("承办单位"), note=answer)
         elif answer:
-            record.remark(f"{ANSWER} without {ANSWERED_AT} is no reply: its time is not told")
+            told = f"{ANSWER} without {ANSWERED_AT} is no reply: its time is not told"
+            record.remark(Said(told, f"有{ANSWER}而无{ANSWERED_AT}，不计为答复"))
         yield from self._outcome(record, answered_at, closed_at, acknowledged)
         satisfaction = record.code("satisfaction", "满意情况")
         if satisfaction and (closed_at or answered_at):
             yield Event("rated", closed_at or answered_at, satisfaction=satisfaction)
         elif satisfaction:
-            record.remark(f"满意情况 without 办结时间 and {ANSWERED_AT} is no rating: its time is not told")
+            told = f"满意情况 without 办结时间 and {ANSWERED_AT} is no rating: its time is not told"
+            record.remark(Said(told, f"有满意情况而无办结时间和{ANSWERED_AT}，不计为评价"))
 
     def acknowledges(self, answer: str) -> bool:
         """Whether an answer only acknowledges: after greeting and thanks, 已收悉 or 已收到, and at most that it was passed on."""
@@ -80,7 +87,7 @@ class OnlinePolitics(FileSource):
         elif state:
             yield Event(state, closed_at or answered_at)
         elif closed_at:
-            record.remark("办结时间 beside a state that is open: not closed")
+            record.remark(Said("办结时间 beside a state that is open: not closed", "有办结时间而状态为未办结，按未办结统计"))
 
     @cached_property
     def _acknowledgement(self) -> Acknowledgement:

@@ -24,6 +24,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from petitions.model import BEIJING, Event
+from petitions.said import Said
 from petitions.sources import ticket_number
 from petitions.sources.base import Ask, Page, Raw, Source, Window
 from petitions.sources.http import REMEDIES, Fault, HttpLane, told_in_words, wait_asked_for
@@ -35,6 +36,7 @@ QUERY = "/api/xfj/query"
 # How often a window is gone over that holds more than was seen. What is still missing then turns the batch red.
 ROUNDS = 4
 SECOND = timedelta(seconds=1)
+_COLUMN_WORDS = {"accepted": "受理", "replied": "答复", "closed": "办结", "rated": "评价"}
 
 
 class Provincial(Source):
@@ -58,7 +60,7 @@ class Provincial(Source):
         told = list(self._flow_events(flow, rating))
         _compare(record, columns, told)
         if rating and not any(event.event_type == "rated" for event in (*columns, *told)):
-            record.remark("mydpj tells a rating and blfs does not: blfs is taken")
+            record.remark(Said("mydpj tells a rating and blfs does not: blfs is taken", "满意度字段有评价而办理方式中没有，以办理方式为准"))
         yield from (event for event in told if event.event_type != "received")
 
     # --- events -------------------------------------------------------------------------------------------------------------
@@ -84,7 +86,8 @@ class Provincial(Source):
         if rating and closed:
             yield Event("rated", closed, satisfaction=rating)
         elif rating and not record.raw.get(self._flow["list"]):
-            record.remark(f"mydpj without {self._columns['closed']}: a rating of unknown time is left out")
+            told = f"mydpj without {self._columns['closed']}: a rating of unknown time is left out"
+            record.remark(Said(told, "有评价而无办结时间，评价不计"))
 
     def _flow_events(self, flow: list[Record], rating: str | None) -> Iterator[Event]:
         named = self._flow
@@ -101,7 +104,7 @@ class Provincial(Source):
                 event.old_due, event.new_due = row.due(named["old_due"]), row.due(named["new_due"])
             if event_type == "rated":
                 if rating is None:
-                    row.remark("a rating in blfs without a value in mydpj is left out")
+                    row.remark(Said("a rating in blfs without a value in mydpj is left out", "办理方式中有评价而没有评价结果，评价不计"))
                     continue
                 event.satisfaction = rating
             yield event
@@ -275,10 +278,12 @@ def _compare(record: Record, columns: list[Event], flow: list[Event]) -> None:
         if event.event_type == "rated":  # the column tells no time of it
             agrees = any(kind == "rated" for kind, _ in told)
         if not agrees:
-            record.remark(f"the columns tell {event.event_type} otherwise than blfs does: blfs is taken")
+            text = f"the columns tell {event.event_type} otherwise than blfs does: blfs is taken"
+            record.remark(Said(text, f"{_COLUMN_WORDS[event.event_type]}在字段与办理方式中不一致，以办理方式为准"))
     received = record.time("djsj")
     if received and any(event.event_type == "received" and event.occurred_at != received for event in flow):
-        record.remark("blfs tells received otherwise than djsj does: djsj is taken")
+        text = "blfs tells received otherwise than djsj does: djsj is taken"
+        record.remark(Said(text, "登记时间在字段与办理方式中不一致，以字段为准"))
 
 
 def _between(start: datetime, end: datetime) -> dict[str, str]:

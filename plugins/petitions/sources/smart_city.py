@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from petitions.model import Event
+from petitions.said import Said
 from petitions.sources.base import Raw, Window
 from petitions.sources.database import DatabaseSource, bound, plain, within
 
@@ -82,7 +83,8 @@ def _column_events(record: Record) -> Iterator[Event]:
     if satisfaction and closed:
         yield Event("rated", closed, satisfaction=satisfaction)
     elif satisfaction:
-        record.remark("visit_satisfaction without close_time is no rating: its time is not told")
+        told = "visit_satisfaction without close_time is no rating: its time is not told"
+        record.remark(Said(told, "有回访满意度而无结案时间，不计为评价"))
 
 
 def _flow_events(record: Record) -> Iterator[Event]:
