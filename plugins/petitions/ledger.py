@@ -48,6 +48,7 @@ def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[s
             warehouse.execute(f"delete from {table} where batch_id = :batch_id", {"batch_id": manifest.batch_id})
         for step in (UNLOAD, LOAD):
             warehouse.run(step, _batch(manifest))
+        warehouse.grew({"core.content": counts["ticket"], "core.content_event": counts["event"], "core.sighting": counts["ticket"]})
         warehouse.insert("control.batch", [_batch_row(manifest, summary)])
         _tell(warehouse, manifest, summary["messages"], settings)
         warehouse.insert("control.batch_file", _file_rows(manifest))
