@@ -38,7 +38,7 @@ def in_spreadsheet(document: Document, path: Path) -> list[Printed]:
         for row, told in enumerate(block["rows"], 4):
             for column, cell in enumerate(told["cells"], 1):
                 if isinstance(cell, Mapping) and "figure" in cell:
-                    found.append((cell["figure"], _cell(sheet.cell(row, column))))
+                    found.append((cell["figure"], _unmarked(_cell(sheet.cell(row, column)), cell)))
     summary = [list(row) for row in book[spreadsheet.SUMMARY].iter_rows()]
     heads = iter([place for place, row in enumerate(summary) if row[0].value == "指标"])
     for block in blocks(document, "headlines"):
@@ -62,7 +62,8 @@ def in_document(document: Document, path: Path) -> list[Printed]:
                 cells = [[cell.text for cell in row.cells] for row in next(tables).rows]
                 assert cells[0] == [column["label"] for column in block["columns"]]
                 for row, told in zip(cells[1:], block["rows"], strict=True):
-                    found += [(cell["figure"], text) for cell, text in zip(told["cells"], row, strict=True) if "figure" in cell]
+                    pairs = [(cell, text) for cell, text in zip(told["cells"], row, strict=True) if "figure" in cell]
+                    found += [(cell["figure"], _unmarked(text, cell)) for cell, text in pairs]
             elif block["kind"] == "headlines":
                 cells = [[cell.text for cell in row.cells] for row in next(tables).rows]
                 for row, item in zip(cells[1:], block["items"], strict=True):
@@ -96,6 +97,8 @@ def in_charts(document: Document, path: Path, folder: str) -> list[tuple[str, fl
 
 def shown(value: float, form: str) -> str:
     """A number as a spreadsheet program shows it under one of the formats of the report."""
+    form, _, quoted = form.partition('"')
+    behind = quoted.rstrip('"')
     signs = form.split(";")
     shape = signs[0] if value > 0 or len(signs) == 1 else signs[1] if value < 0 else signs[2]
     percent = shape.endswith("%")
@@ -103,7 +106,13 @@ def shown(value: float, form: str) -> str:
     exact = Decimal(repr(value)).copy_abs() * (100 if percent else 1)
     digits = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
     assert digits == exact, "the cell holds what is printed, not more"
-    return f"{shape[0] if shape[0] in '+-' else ''}{digits}{shape[len(shape.rstrip(' %')) :]}"
+    return f"{shape[0] if shape[0] in '+-' else ''}{digits}{shape[len(shape.rstrip(' %')) :]}{behind}"
+
+
+def _unmarked(text: str, cell: Mapping[str, Any]) -> str:
+    """The number without the sign of a group that is too small to judge by; it stands behind those numbers and no others."""
+    assert text.endswith("※") == (cell.get("mark") == "small"), (cell, text)
+    return text.removesuffix("※")
 
 
 def _cell(cell: Any) -> str:

@@ -13,6 +13,7 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
 from petitions.report import official
+from petitions.report.wording import breadth
 from tests.report import media
 from tests.report.test_issue import read
 
@@ -97,7 +98,7 @@ def test_the_signature_is_centred_over_the_date(year: Path, tmp_path: Path, offi
     official.write(document, {}, tmp_path / "report.docx")
     name, date = docx.Document(str(tmp_path / "report.docx")).paragraphs[-2:]
     assert (name.text, date.text) == (office or official.PLACEHOLDER, "2024年1月2日")
-    middles = [one.paragraph_format.right_indent.pt + 16 * official._characters(one.text) / 2 for one in (name, date)]
+    middles = [one.paragraph_format.right_indent.pt + 16 * breadth(one.text) / 4 for one in (name, date)]
     assert abs(middles[0] - middles[1]) < 1
     assert name.paragraph_format.keep_with_next and name.paragraph_format.right_indent >= Pt(31)
 

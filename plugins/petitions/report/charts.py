@@ -96,8 +96,11 @@ def draw(workbook: xlsxwriter.Workbook, block: Block, figures: Figures, at: Rang
 
 
 def size(block: Block) -> tuple[int, int]:
-    """Width and height in pixels at 96 to the inch; a lying chart grows with its bars."""
-    return 580, max(200, 90 + 26 * len(block["categories"]) * len(block["series"])) if block["form"] == "bar" else 300
+    """Width and height in pixels at 96 to the inch; a lying chart grows with its bars, as far as a page goes."""
+    if block["form"] != "bar":
+        return 580, 300
+    stacks = len({one.get("stack") or one["name"] for one in block["series"]})
+    return 580, min(720, 110 + 26 * len(block["categories"]) * stacks)
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _series(block: Block, place: int, numbers: Sequence[float | None], at: Range
         inside = {"position": "center", "font": {"name": FONT, "size": 8, "color": "#FFFFFF"}} if one.get("stack") else {}
         told["data_labels"] = {
             "value": True,
-            "num_format": "0.00%" if block["unit"] == "%" else "0;;" if one.get("stack") else "General",
+            "num_format": "0.00 %" if block["unit"] == "%" else "0;;" if one.get("stack") else "General",
             "font": {"name": FONT, "size": 9},
         }
         told["data_labels"] |= inside

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from docx.styles.style import ParagraphStyle
 from petitions.model import BEIJING
 from petitions.report import charts
 from petitions.report.content import Document, Lists
+from petitions.report.wording import SMALL, breadth
 
 # 5.2.2: the typeface of the text is 仿宋 of size 3 (三号, 16 pt), 22 lines a page and 28 characters a line.
 FANGSONG, HEI, KAI, SONG, TITLE_FONT, LATIN = "仿宋", "黑体", "楷体", "宋体", "方正小标宋简体", "Times New Roman"
@@ -171,7 +171,7 @@ class _Paper:
         """7.3.5.1, 7.3.5.4: the date four characters from the right, the office centred over it, with room for the seal."""
         office = self.document["organisation"] or PLACEHOLDER
         date = f"{self.issued.year}年{self.issued.month}月{self.issued.day}日"
-        wider = (_characters(office) - _characters(date)) / 2
+        wider = (breadth(office) - breadth(date)) / 4
         for _ in range(2):
             self.word.add_paragraph().paragraph_format.keep_with_next = True
         # A name too long to be centred over the date goes two characters from the right, and the date moves in under it.
@@ -188,7 +188,7 @@ class _Paper:
         if not isinstance(cell, Mapping):
             return str(cell)
         if "figure" in cell:
-            return str(self.figures[cell["figure"]]["text"])
+            return str(self.figures[cell["figure"]]["text"]) + (SMALL if cell.get("mark") == "small" else "")
         return _minute(cell["time"]) if "time" in cell else str(cell["text"])
 
 
@@ -346,14 +346,9 @@ def _look(cell: Any) -> str:
 
 def _widths(header: Sequence[str], rows: Sequence[Sequence[str]], size: Length) -> list[Length]:
     """Widths of columns by what stands in them, at most as wide as the text; heads may break into two or three lines."""
-    wants = [max(_characters(name) / 2, *(min(_characters(row[place]), 16) for row in rows), 2) + 1 for place, name in enumerate(header)]
+    wants = [max(breadth(name) / 4, *(min(breadth(row[place]) / 2, 16) for row in rows), 2) + 1 for place, name in enumerate(header)]
     whole = min(AREA[0], max(AREA[0] * 2 / 3, size * sum(wants) * 1.25))
     return [Length(int(whole * want / sum(wants))) for want in wants]
-
-
-def _characters(text: str) -> float:
-    """Length in Chinese characters; a Latin one is half as wide."""
-    return sum(1.0 if unicodedata.east_asian_width(one) in "WFA" else 0.5 for one in text)
 
 
 def _minute(told: str | None) -> str:

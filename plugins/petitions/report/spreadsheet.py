@@ -7,7 +7,6 @@ reads the same as on the page. Texts are written as texts: nothing that a citize
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -24,6 +23,7 @@ from petitions.report import charts
 from petitions.report.content import Document, Lists
 from petitions.report.figures import as_number
 from petitions.report.lists import label as column_name
+from petitions.report.wording import SMALL, breadth
 
 SUMMARY, DICTIONARY, CHART_DATA = "概要", "指标解释", "图表数据"
 # A list goes so far in a sheet; who needs more of it takes its file. It costs a minute, and a sheet ends at a million rows.
@@ -43,6 +43,8 @@ _LIST_WIDTHS = {
     "unit": 16,
     "provisional": 7,
 }
+_ROW_LINES, _LINE = 2, 13.5
+_WRAPPED = ("ticket_id", "title", "unit", "category")
 _SUMMARY_WIDTHS = (22, 10, 10, 10, 10, 10, 10, 10)
 _TITLE, _SUBTITLE, _HEADER = 0, 1, 2
 _MARKS: dict[str, dict[str, Any]] = {
@@ -132,7 +134,7 @@ class _Book:
             figure = self.figures[item["figure"]]
             made_of = figure["value"] if isinstance(figure["value"], Mapping) else {}
             parts = [made_of.get("numerator"), made_of.get("denominator")]
-            row: list[tuple[Any, Format]] = [(figure["printed"], self.format(border=1)), self._number(figure["text"])]
+            row: list[tuple[Any, Format]] = [(figure["printed"], self.format(border=1, indent=1)), self._number(figure["text"])]
             row += [(part, self.format(border=1, num_format="0")) for part in parts]
             told = {one["label"]: one for one in item.get("compared", ())}
             for label in compared:
@@ -183,9 +185,14 @@ class _Book:
         self._head_lines(sheet, f"{block['title']}（共{told.total}件{cut}）", [column_name(column) for column in told.columns], 34)
         text = self.format(border=1, num_format="@", text_wrap=True, valign="top", font_size=10)
         when = self.format(border=1, num_format=MINUTE, align="left", valign="top", font_size=10)
+        # A ticket's number takes two lines; a row of another height is kept in memory, so only those that need one have one.
+        sheet.set_default_row(_LINE * _ROW_LINES)
+        wraps = {column: wide for column, wide in zip(told.columns, widths, strict=True) if column in _WRAPPED}
         at = _HEADER
         for row in islice(told.rows(), ROWS_IN_SHEET):
             at += 1
+            if (high := max(_lines(row[column], wide) for column, wide in wraps.items())) > _ROW_LINES:
+                sheet.set_row(at, _LINE * high)
             for place, column in enumerate(told.columns):
                 value = row[column]
                 if isinstance(value, datetime):
@@ -258,16 +265,19 @@ class _Book:
             return told, self.format(**look, text_wrap=True, num_format="@", indent=1)
         look |= _MARKS.get(told.get("mark", ""), {})
         if "figure" in told:
-            return self._number(self.figures[told["figure"]]["text"], **look)
+            return self._number(self.figures[told["figure"]]["text"], SMALL if told.get("mark") == "small" else "", **look)
         if "time" in told:
             at = told["time"]
             return _wall(datetime.fromisoformat(at)) if at else "—", self.format(**look, num_format=MINUTE, align="left", indent=1)
         return told["text"], self.format(**look, text_wrap=True, num_format="@", indent=1, align="right" if kind == "number" else "left")
 
-    def _number(self, text: str, **look: Any) -> tuple[Any, Format]:
+    def _number(self, text: str, behind: str = "", **look: Any) -> tuple[Any, Format]:
+        """A figure as a number, where it is one; a sign behind it is in the format alone."""
         number = as_number(text)
         look = {"border": 1, "align": "right"} | look
-        return (number[0], self.format(**look, num_format=number[1])) if number else (text, self.format(**look))
+        if number is None:
+            return text + behind, self.format(**look)
+        return number[0], self.format(**look, num_format=number[1] + (f'"{behind}"' if behind else ""))
 
     def _text(self, told: Any) -> str:
         if not isinstance(told, Mapping):
@@ -353,18 +363,14 @@ def _put(sheet: Worksheet, row: int, column: int, value: Any, form: Format) -> N
 
 def _width(column: Mapping[str, Any], texts: Sequence[str]) -> float:
     """A column as wide as its widest value; heads and long texts break into lines."""
-    widest = max(map(_columns, texts), default=0)
-    head = _columns(column["label"])
+    widest = max(map(breadth, texts), default=0)
+    head = breadth(column["label"])
     return min(max(widest + 3, min(head + 4, 14), 9), 60)
 
 
-def _lines(text: str, width: float) -> int:
-    return sum(max(1, -(-_columns(line) // int(width))) for line in text.split("\n"))
-
-
-def _columns(text: str) -> int:
-    """How many narrow characters a text is wide: a Chinese one counts for two."""
-    return sum(2 if unicodedata.east_asian_width(one) in "WFA" else 1 for one in text)
+def _lines(text: str, columns: float) -> int:
+    """Into how many lines a text breaks; a little early, since fonts differ."""
+    return sum(max(1, -(-breadth(line) // max(1, int(columns) - 1))) for line in text.split("\n"))
 
 
 def _wall(at: datetime) -> datetime:

@@ -20,6 +20,15 @@ APPEAL_SOURCES = sources_of("appeals", "cases")
 _CHANNELS_TOLD = 8
 
 
+# Behind a number that is too small to judge by.
+SMALL = "※"
+
+
+def breadth(text: str) -> int:
+    """How many narrow characters a text is wide: a Chinese one is two, as it is two bytes in GB 18030."""
+    return len(text.encode("gb18030"))
+
+
 def text(pieces: Sequence[Piece], figures: Figures) -> str:
     """The paragraph as plain text."""
     return "".join(piece if isinstance(piece, str) else figures.text(piece["figure"]) for piece in pieces)
