@@ -36,7 +36,10 @@ def window(context: Context) -> tuple[date | None, date | None]:
     if any(asked):
         first, last = (date.fromisoformat(day or asked[1 - place]) for place, day in enumerate(asked))
         if first > last:
-            raise AirflowFailException(f"window_end: expected a day at or after {first}, found {last}; trigger it again with other days")
+            from petitions.said import Said
+
+            found = f"window_end: expected a day at or after {first}, found {last}; trigger it again with other days"
+            raise AirflowFailException(Said(found, f"截止日 {last} 早于起始日 {first}，请重新选择日期后再运行"))
         return first, last
     start = context.get("data_interval_start")
     if start and context["dag_run"].run_type == "backfill":

@@ -20,11 +20,13 @@ from aiosmtpd.smtp import AuthResult
 
 from petitions import alert
 from petitions.connections import Connection
+from petitions.said import Said
 from tests.sources.loopback import Asked, Loopback, Reply, free_port, serving
 
 KEY, SECRET, MAIL_PASSWORD = "key-of-the-robot-0001", "SECof-the-robot-0002", "password-of-the-mailbox-0003"
 NOW = 1700000000.0
-RED = [("provincial", ("40101 wrong signature; correct the password of connection petitions_provincial",))]
+CAUSE = Said("40101 wrong signature; correct the password of connection petitions_provincial", "签名错误，请技术人员核对密钥")
+RED = [("provincial", (CAUSE,))]
 
 
 def message() -> alert.Alert:
@@ -60,6 +62,7 @@ def test_what_it_says() -> None:
         told.subject,
         "运行 run: scheduled__2026-11-25",
         "● 省一体化信访平台 provincial",
+        "  签名错误，请技术人员核对密钥",
         "  原因 cause: 40101 wrong signature",
         "  处置 cure: correct the password of connection petitions_provincial",
         "http://localhost:8080/dags/petition_nightly/runs/x",

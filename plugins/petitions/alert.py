@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from petitions.connections import Connection
 from petitions.model import SOURCE_LABELS
+from petitions.said import printed
 
 
 class NotSent(Exception):
@@ -47,7 +48,8 @@ ATTEMPTS, PAUSE_S, TIMEOUT_S = 3, 2.0, 10
 def of_run(title: str, run_id: str, lanes_red: Sequence[tuple[str, Sequence[str]]], otherwise: str, address: str | None = None) -> Alert:
     """
     :param title: the job, as the office calls it.
-    :param lanes_red: source and causes of every red lane; a cause is written as ``what was found; what to do``.
+    :param lanes_red: source and causes of every red lane; a cause is written as ``what was found; what to do``, and in Chinese
+        too where it is :class:`petitions.said.Said`.
     :param otherwise: what is told where no lane is red.
     :param address: where to read on.
     """
@@ -56,7 +58,9 @@ def of_run(title: str, run_id: str, lanes_red: Sequence[tuple[str, Sequence[str]
     for source, causes in lanes_red:
         for cause in causes or ("",):
             found, _, cure = cause.partition("; ")
-            lines += [f"● {SOURCE_LABELS[source]} {source}", f"  原因 cause: {found}", *([f"  处置 cure: {cure}"] if cure else [])]
+            chinese = printed(cause)
+            lines += [f"● {SOURCE_LABELS[source]} {source}", *([f"  {chinese}"] if chinese != cause else [])]
+            lines += [f"  原因 cause: {found}", *([f"  处置 cure: {cure}"] if cure else [])]
     if not lanes_red:
         lines.append(otherwise)
     if address:

@@ -156,6 +156,7 @@ def a_failed_run_is_told_once(stack: Stack, api: Api) -> None:
     told = json.loads(asked.body)["text"]["content"]
     assert run_id in told and "来访登记" in told
     assert "原因 cause: window_end: expected a day at or after 2023-12-31, found 2023-01-01" in told
+    assert "截止日 2023-01-01 早于起始日 2023-12-31" in told
     assert "处置 cure: trigger it again with other days" in told
 
 
