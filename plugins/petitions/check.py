@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from petitions import crew, privacy
+from petitions import crew, data_docs, privacy
 from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, per_event, write_part
 from petitions.model import BEIJING, QUARANTINE_LABELS, QUARANTINE_RULES
 from petitions.normalise import Normaliser
@@ -82,7 +82,7 @@ def check(
     staging: Path | None = None,
     trace: Collection[Place] = (),
 ) -> dict[str, Any]:
-    """Stage a landed batch. Done again it writes the same.
+    """Stage a landed batch. Done again it writes the same. A batch of the home's also has its pages of Data Docs written.
 
     :param staging: the folder to write ``<batch_id>/`` into, in place of the home's.
     :param trace: records to follow: ``traced.parquet`` beside the others says of each its ``content_id``, null where it is bad.
@@ -104,6 +104,8 @@ def check(
         batch.take(done)
     summary = batch.settle()
     (aside / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
+    if staging is None:
+        data_docs.publish(settings, manifest, examiner.suites)
     shutil.rmtree(target, ignore_errors=True)
     aside.replace(target)
     return summary

@@ -51,9 +51,10 @@ class Refusal:
 
 @dataclass
 class Tally:
-    """A yellow expectation over all chunks."""
+    """What one expectation found over all chunks: how many values it checked, and how many there were none to check."""
 
     checked: int = 0
+    missing: int = 0
     unexpected: int = 0
     failed_chunks: int = 0
 
@@ -98,24 +99,36 @@ class Suite:
         return self._run(frame, [item for item in self.expectations.values() if _meta(item).get("scope") == "batch"])
 
     def add_up(self, tallies: Iterable[dict[int, Tally]]) -> None:
-        """What the yellow expectations found in parts that were checked elsewhere."""
+        """What the expectations found in parts that were checked elsewhere."""
         self.tallies = {}
         for number, tally in chain.from_iterable(told.items() for told in tallies):
             whole = self.tallies.setdefault(number, Tally())
             whole.checked += tally.checked
+            whole.missing += tally.missing
             whole.unexpected += tally.unexpected
             whole.failed_chunks += tally.failed_chunks
 
     def messages(self) -> list[str]:
         """What the yellow expectations say about the batch as a whole."""
-        return [told for number, item in self.expectations.items() if (told := self._told(item, self.tallies.get(number)))]
+        return [told for number in self.expectations if (told := self.told(number))]
+
+    def told(self, number: int) -> Said | None:
+        """What a yellow expectation says about the batch as a whole; None where it has nothing to say."""
+        expectation, tally = self.expectations[number], self.tallies.get(number)
+        meta, mostly = _meta(expectation), float(expectation.configuration.kwargs.get("mostly", 1.0))
+        if meta["level"] != "yellow" or tally is None or tally.checked < meta.get("at_least", 1) or not tally.failed_chunks:
+            return None
+        if tally.unexpected and 1 - tally.share >= mostly:
+            return None  # a chunk was out of bounds, the batch is not
+        figures = {"count": tally.unexpected, "total": tally.checked, "percent": f"{100 * tally.share:.1f} %"}
+        return Said(str(meta["sentence"]).format(**figures), str(meta.get("printed", "")).format(**figures))
 
     # --- Great Expectations -------------------------------------------------------------------------------------------------
 
     @cached_property
     def _context(self) -> AbstractDataContext:
         """Where the checks run: in memory, for a context of files would write every frame's name into gx/great_expectations.yml."""
-        gx = _great_expectations()
+        gx = great_expectations()
         from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
         config = DataContextConfig(
@@ -124,7 +137,7 @@ class Suite:
         return gx.get_context(mode="ephemeral", project_config=config)
 
     def _stored(self) -> list[Expectation]:
-        gx = _great_expectations()
+        gx = great_expectations()
         from great_expectations.exceptions import GreatExpectationsError
 
         try:
@@ -155,27 +168,19 @@ class Suite:
         for result in outcome.results:
             config = result.expectation_config
             self._see_ran(config, result.exception_info)
-            if config.meta["level"] == "yellow":
-                self._add_up(config.meta["number"], result)
-            elif not result.success:
+            self._add_up(config.meta["number"], result)
+            if config.meta["level"] == "red" and not result.success:
                 refusal = Refusal(config.meta["rule"], config.meta["sentence"])
                 add(refusals, dict.fromkeys(self._failing_rows(config, result.result), refusal))
         return refusals
 
     def _add_up(self, number: int, result: Any) -> None:
         tally, told = self.tallies.setdefault(number, Tally()), result.result
-        tally.checked += told.get("element_count", 0) - (told.get("missing_count") or 0)
+        missing = told.get("missing_count") or 0
+        tally.checked += told.get("element_count", 0) - missing
+        tally.missing += missing
         tally.unexpected += told.get("unexpected_count", 0)
         tally.failed_chunks += not result.success
-
-    def _told(self, expectation: Expectation, tally: Tally | None) -> str | None:
-        meta, mostly = _meta(expectation), float(expectation.configuration.kwargs.get("mostly", 1.0))
-        if tally is None or tally.checked < meta.get("at_least", 1) or not tally.failed_chunks:
-            return None
-        if tally.unexpected and 1 - tally.share >= mostly:
-            return None  # a chunk was out of bounds, the batch is not
-        figures = {"count": tally.unexpected, "total": tally.checked, "percent": f"{100 * tally.share:.1f} %"}
-        return Said(str(meta["sentence"]).format(**figures), str(meta.get("printed", "")).format(**figures))
 
     def _failing_rows(self, config: Any, result: dict[str, Any]) -> list[int]:
         listed: list[dict[Hashable, Any]] | None = result.get("unexpected_index_list")
@@ -200,7 +205,8 @@ class Suite:
             )
 
 
-def _great_expectations() -> ModuleType:
+def great_expectations() -> ModuleType:
+    """Imported only where it is needed."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
     import great_expectations
 
