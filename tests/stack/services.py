@@ -98,8 +98,8 @@ class Stack:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.ports['api-server']}"
 
-    def start_databases(self) -> None:
-        """PostgreSQL with what the file's script makes in it, and Redis."""
+    def start_postgres(self) -> None:
+        """With what the file's script makes in it."""
         self.cluster.start()
         script = self.file["configs"]["databases"]["content"]
         told = {"PGHOST": LOOPBACK, "PGPORT": str(self.cluster.port), "PGPASSWORD": self.cluster.password, "PGDATABASE": "postgres"}
@@ -107,6 +107,8 @@ class Stack:
         subprocess.run(
             ["sh", "-c", script], env=self.environment("postgres") | told | {"PATH": path}, check=True, capture_output=True, timeout=60
         )
+
+    def start_redis(self) -> None:
         # The command is a shell's line; the port and the address come behind it.
         (*shell, line) = self.file["services"]["redis"]["command"]
         self._start("redis", [*shell, f"{line} --port {self.ports['redis']} --bind {LOOPBACK} --dir {self.folder}"], {})

@@ -49,8 +49,9 @@ def services(stack: Stack) -> Iterator[Stack]:
     key.parent.mkdir(parents=True, mode=0o700)
     key.write_text(PERSON_KEY, encoding="ascii")
     with ended_at_last(MARK, str(stack.folder)):
-        stack.start_databases()
+        stack.start_postgres()
         try:
+            stack.start_redis()
             stack.run("init")
             for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
                 stack.start(name)
