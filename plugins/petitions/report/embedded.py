@@ -10,9 +10,10 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from petitions.report.lists import TicketList, label, words
+from petitions.report.lists import TicketList, label, plain
 
 # Characters of all packed lists together.
 ROOM = 7_000_000
@@ -38,24 +39,31 @@ def pack(lists: Mapping[str, TicketList], figures: Sequence[Mapping[str, Any]]) 
 
 def _packed(told: TicketList, without: Sequence[str]) -> str:
     """``shown``: columns to show; ``columns``: by label the distinct values and the place of each row's; ``marks``: by label its rows."""
-    columns = [name for name in told.columns if not name.startswith("in_") and name not in (*_LEFT_OUT, *without)]
+    columns = [(at, name) for at, name in enumerate(told.columns) if not name.startswith("in_") and name not in (*_LEFT_OUT, *without)]
     marks = [name for name in told.columns if name.startswith("in_")]
-    distinct: dict[str, dict[str, int]] = {name: {} for name in columns}
-    places: dict[str, list[int]] = {name: [] for name in columns}
+    first_mark = len(told.columns) - len(marks)
+    distinct: dict[str, dict[str, int]] = {name: {} for _, name in columns}
+    places: dict[str, list[int]] = {name: [] for _, name in columns}
+    held = [(at, distinct[name], places[name]) for at, name in columns]
     counted = []
-    for row in told.rows():
-        for name in columns:
-            known = distinct[name]
-            places[name].append(known.setdefault(words(name, row[name]), len(known)))
-        counted.append(sum(1 << bit for bit, name in enumerate(marks) if row[name]))
+    for row in told.texts():
+        for at, known, place in held:
+            place.append(known.setdefault(row[at], len(known)))
+        counted.append(_bits(tuple(row[first_mark:])))
     content = {
-        "shown": [label(name) for name in SHOWN if name in columns],
-        "columns": {label(name): {"values": list(distinct[name]), "rows": _steps(places[name])} for name in columns},
+        "shown": [label(name) for name in SHOWN if name in distinct],
+        "columns": {label(name): {"values": [*map(plain, distinct[name])], "rows": _steps(places[name])} for _, name in columns},
         "marks": [label(name) for name in marks],
         "counted": counted,
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+@cache
+def _bits(marked: tuple[str, ...]) -> int:
+    """One bit for each mark that a row has; few combinations come."""
+    return sum(1 << bit for bit, mark in enumerate(marked) if mark)
 
 
 def _steps(places: Sequence[int]) -> list[int] | None:
