@@ -94,7 +94,7 @@ def load(
 def fail(settings: Settings, source: str, error: str, ended: str = "2024-01-02 02:30:00") -> None:
     """Keep that the last run of a lane failed."""
     with warehouse.writer(settings) as writing:
-        writing.insert("control.lane_run", [("run", source, None, at(ended), error)])
+        writing.insert("control.lane_run", [("run", source, None, at(ended), error, error)])
 
 
 def a_year(settings: Settings) -> None:

@@ -142,5 +142,9 @@ def _terms() -> dict[str, tuple[str, str]]:
     for rate in (*metrics.RATES, *metrics.VISIT_RATES):
         terms[rate.key] = (rate.printed, f"{names[rate.numerator]} ÷ {names[rate.denominator]}；分母为0时不作计算，印“{NOT_KNOWN}”")
     for duration in metrics.DAYS:
-        terms[duration.key] = (duration.printed, f"{names[duration.over]}的件从登记到办结（处置完成）的天数，保留一位小数")
+        share = "一半" if duration.share * 2 == 1 else f"{float(duration.share) * 10:g}成"
+        terms[duration.key] = (
+            duration.printed,
+            f"{share}的件（{names[duration.over]}者）从登记到办结（处置完成）不超过的天数，保留一位小数",
+        )
     return terms | TERMS

@@ -21,6 +21,7 @@ from petitions.report.content import Document, Lists
 from petitions.report.lists import cell, label
 from petitions.settings import SettingsError
 
+_SECONDS = re.compile(r"(?<=^\d{4}-\d\d-\d\d \d\d:\d\d):\d\d$")
 _ECHARTS = re.compile(r"/echarts@[\d.]+/dist/echarts\.min\.js$")
 
 
@@ -85,8 +86,10 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(block: dict[str, Any], lists: Lists) -> list[list[str]]:
-    """The first rows of a list."""
-    return [[cell(row, column) for column in block["columns"]] for row in islice(lists[block["id"]].rows(), block["shown"])]
+    """The first rows of a list, times to the minute."""
+    return [
+        [_SECONDS.sub("", cell(row, column)) for column in block["columns"]] for row in islice(lists[block["id"]].rows(), block["shown"])
+    ]
 
 
 @cache

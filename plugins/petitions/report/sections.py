@@ -261,7 +261,7 @@ def data(asked: Inquiry) -> Section:
         "数据状况",
         _lanes(asked),
         blocks.note("对账：接收记录＝新增或更新＋无变化＋隔离，且平台报数全部取到。"),
-        *(blocks.note(f"{lane['label']}：{message}") for lane in asked.lanes.values() for message in lane["messages"]),
+        _messages(asked),
         _batches(asked),
         blocks.table("quarantine", "待处理的隔离记录", columns, held) if held else None,
         blocks.note("隔离记录未通过检查，不计入任何数字；修正后可重新载入。" if held else "没有待处理的隔离记录。"),
@@ -421,6 +421,14 @@ def _lanes(asked: Inquiry) -> Block:
     return blocks.table("lanes", "取数与对账", [blocks.column("平台"), *map(blocks.column, labels, columns)], rows)
 
 
+def _messages(asked: Inquiry) -> Block | None:
+    """What the lanes have to say, each once."""
+    told = dict.fromkeys((lane["label"], message) for lane in asked.lanes.values() for message in lane["messages"])
+    return (
+        blocks.table("messages", "取数提示", [blocks.column("平台"), blocks.column("提示")], list(map(blocks.row, told))) if told else None
+    )
+
+
 # Batches in the table: the newest, and before them all that did not reconcile.
 _BATCHES = 15
 
@@ -434,8 +442,7 @@ def _batches(asked: Inquiry) -> Block | None:
     columns = [
         blocks.column("平台"),
         blocks.column("取数时间", "time"),
-        blocks.column("统计自", "time"),
-        blocks.column("统计至", "time"),
+        blocks.column("取数时段"),
         *(blocks.column(label, "number") for label in ("平台报数", "取得件数", "接收记录", "新增或更新", "无变化", "隔离")),
         blocks.column("对账"),
     ]
@@ -443,7 +450,8 @@ def _batches(asked: Inquiry) -> Block | None:
         blocks.row(
             [
                 SOURCE_LABELS[batch["source"]],
-                *(blocks.time(batch[name]) for name in ("fetched_at", "window_from", "window_to")),
+                blocks.time(batch["fetched_at"]),
+                f"{batch['window_from']:%Y-%m-%d}至{batch['window_to']:%Y-%m-%d}",
                 *(str(batch[name]) for name in counted),
                 blocks.words("不平" if batch["status"] == "red" else "相符", batch["status"]),
             ]

@@ -3,6 +3,7 @@
   var dialog = document.getElementById("behind");
   if (!window.DecompressionStream || !dialog || !dialog.showModal) return; // the links lead to the files
   var AT_ONCE = 200;
+  var SECONDS = /^(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d$/; // of no interest on a page
   var picks = JSON.parse(document.getElementById("picks").textContent);
   var unpacked = {};
   var held = { rows: [], list: null, shown: 0, unlisted: 0 };
@@ -45,7 +46,7 @@
     var until = Math.min(held.shown + AT_ONCE, held.rows.length);
     for (; held.shown < until; held.shown += 1) {
       var line = element("tr", "", body);
-      held.list.shown.forEach(function (column) { element("td", value(held.list, column, held.rows[held.shown]), line); });
+      held.list.shown.forEach(function (column) { element("td", value(held.list, column, held.rows[held.shown]).replace(SECONDS, "$1"), line).dataset.label = column; });
     }
     if (held.shown === held.rows.length) {
       for (; held.unlisted > 0; held.unlisted -= 1) {
