@@ -45,11 +45,11 @@ def write(document: Document, lists: Lists, path: Path) -> None:
     page.dump(str(path), encoding="utf-8")
 
 
-def render_index(rows: Sequence[dict[str, Any]]) -> str:
-    """The page that lists all reports, by kind of period."""
+def render_index(rows: Sequence[dict[str, Any]], checked: bool) -> str:
+    """The page that lists all reports, by kind of period; ``checked``: whether the checks of the newest batches stand beside."""
     kinds = [(kind, label) for kind, (label, _) in reversed(periods.KINDS.items())]
     groups = [(label, [row for row in rows if row["kind"] == kind]) for kind, label in [*kinds, (None, "其他时段")]]
-    return _environment().get_template("index.html").render(groups=[(label, told) for label, told in groups if told])
+    return _environment().get_template("index.html").render(groups=[(label, told) for label, told in groups if told], checked=checked)
 
 
 @cache

@@ -106,7 +106,7 @@ def write_index(shelf: Path) -> None:
     rows = [row | {"followed_by": followed.get(row["name"])} for row in rows]
     rows.sort(key=lambda row: (row["to"], row["from"], row["as_of"], row["number"]), reverse=True)
     aside = shelf / ".index.tmp"
-    aside.write_text(page.render_index(rows), encoding="utf-8")
+    aside.write_text(page.render_index(rows, (shelf / "checks" / "index.html").exists()), encoding="utf-8")
     aside.replace(shelf / "index.html")
 
 
