@@ -78,7 +78,7 @@ class _Paper:
     def print(self) -> None:
         told = self.document
         self.word.add_paragraph(told["title"], "Title")
-        self.word.add_paragraph(f"（{told['period']}）", "Subtitle")
+        self.word.add_paragraph(f"（{told['period_name'] or told['period']}）", "Subtitle")
         known = f"统计截至{told['as_of_told']}，数据取至{_minute(told['as_known'])}，第{told['issue']['number']}期"
         self.word.add_paragraph(known, "Note").alignment = WD_ALIGN_PARAGRAPH.CENTER
         for notice in told["notices"]:
