@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -263,9 +264,10 @@ class _Batch:
         rows = whole.execute("select row, stays, export_at from repeated union all select row, false, null from gone where good").fetchall()
         moved = {row: export_at if stays else None for row, stays, export_at in rows}
         gone = {row for row, stays, _ in rows if not stays}
-        for number, part in self.parts.items():
-            if any(row in part for row in moved):
-                self._rewrite(number, gone, moved)
+        parts = sorted(self.parts.items(), key=lambda item: item[1].start)
+        starts = [rows.start for _, rows in parts]
+        for place in sorted({bisect_right(starts, row) - 1 for row in moved}):
+            self._rewrite(parts[place][0], gone, moved)
 
     def _rewrite(self, number: int, gone: set[int], moved: dict[int, datetime | None]) -> None:
         name = f"{number:06}.parquet"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from hashlib import sha256
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -97,8 +98,8 @@ class FieldMap:
     @staticmethod
     def _strange(inner: Any, known: frozenset[str]) -> bool:
         """Whether a nested record, or one of a list of them, has a field that is not known."""
-        rows = inner if isinstance(inner, list) else (inner,)
-        return not all(known.issuperset(row) for row in rows if isinstance(row, dict))
+        rows = [row for row in inner if isinstance(row, dict)] if isinstance(inner, list) else [inner] if isinstance(inner, dict) else []
+        return not known.issuperset(chain.from_iterable(rows))
 
 
 class Record:
@@ -306,17 +307,17 @@ class Normaliser:
         told = {name: self.map.constants[name] for name in _READ if name in self.map.constants and name not in _ONLY_AS_FIELD}
         return {name: bool(value) if name in ("repeat", "restricted") else value for name, value in told.items()}
 
-    def _reader(self, attribute: str) -> tuple[str, Callable[[Record], Any]]:
-        """How an attribute that the map gives a field is read."""
+    def _reader(self, attribute: str) -> tuple[str, Callable[[Record, Any], Any], Any]:
+        """How an attribute that the map gives a field is read, and from which field."""
         name = self.map.fields[attribute]
         if attribute == "category":
-            return attribute, lambda record: _category(record, [name] if isinstance(name, str) else name)
+            return attribute, _category, [name] if isinstance(name, str) else name
         if attribute in ("channel", "ticket_type", "urgency") and attribute in self.map.codes:
-            return attribute, lambda record: record.code(attribute, name)
+            return attribute, lambda record, name: record.code(attribute, name), name
         read = {"due_upper_at": Record.due, "persons": Record.whole, "repeat": Record.flag, "restricted": Record.flag}.get(
             attribute, Record.text
         )
-        return attribute, lambda record: read(record, name)
+        return attribute, read, name
 
     def __call__(self, raw: Raw, *, export_at: datetime | None = None, file: str = "") -> Normalised:
         """The canonical form of ``raw``; ``export_at`` and ``file`` are given for records of export files."""
@@ -387,8 +388,8 @@ class Normaliser:
     def _ticket(self, record: Record, found: Normalised, events: list[Event]) -> Ticket:
         limit_amount, limit_unit, due_at = self._limit(record)
         told = self._constants.copy()
-        for attribute, read in self._readers:
-            told[attribute] = read(record)
+        for attribute, read, name in self._readers:
+            told[attribute] = read(record, name)
         return Ticket(
             source=self.source.name,
             # None only on the way to quarantine.

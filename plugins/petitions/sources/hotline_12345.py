@@ -43,9 +43,9 @@ class Hotline12345(Source):
         yield Event("received", record.time(self._map["fields"]["received_at"]))
         visited_at: Any = None
         for row in self._in_order(record):
-            if row.text(self._flow["code"]) is None:
-                row.fault("unknown_code", f"{self._flow['code']}: expected an action, found nothing")
             event_type = row.code("event", self._flow["code"])
+            if event_type is None and row.text(self._flow["code"]) is None:
+                row.fault("unknown_code", f"{self._flow['code']}: expected an action, found nothing")
             if event_type == "rated":
                 visited_at = row.time(self._flow["at"]) or visited_at
             elif event_type:
@@ -72,9 +72,10 @@ class Hotline12345(Source):
 
     def _event(self, row: Record, event_type: str) -> Event:
         named = self._flow
-        if row.text(named["at"]) is None:
+        at = row.time(named["at"])
+        if at is None and row.text(named["at"]) is None:
             row.fault("unreadable_time", f"{named['at']}: expected a time, found nothing")
-        event = Event(event_type, row.time(named["at"]), unit=row.text(named["unit"]), note=row.text(named["note"]))
+        event = Event(event_type, at, row.text(named["unit"]), note=row.text(named["note"]))
         if event_type in ("extended", "reopened"):
             event.old_due, event.new_due = row.due(named["old_due"]), row.due(named["new_due"])
         return event

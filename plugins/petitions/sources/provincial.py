@@ -92,14 +92,15 @@ class Provincial(Source):
     def _flow_events(self, flow: list[Record], rating: str | None) -> Iterator[Event]:
         named = self._flow
         for row in flow:
-            if row.text(named["code"]) is None:
-                row.fault("unknown_code", f"{named['code']}: expected a code, found nothing")
             event_type = row.code("event", named["code"])
             if event_type is None:
+                if row.text(named["code"]) is None:
+                    row.fault("unknown_code", f"{named['code']}: expected a code, found nothing")
                 continue
-            if row.text(named["at"]) is None:
+            at = row.time(named["at"])
+            if at is None and row.text(named["at"]) is None:
                 row.fault("unreadable_time", f"{named['at']}: expected a time, found nothing")
-            event = Event(event_type, row.time(named["at"]), unit=row.text(named["unit"]), note=row.text(named["note"]))
+            event = Event(event_type, at, row.text(named["unit"]), note=row.text(named["note"]))
             if event_type in ("extended", "reopened"):
                 event.old_due, event.new_due = row.due(named["old_due"]), row.due(named["new_due"])
             if event_type == "rated":

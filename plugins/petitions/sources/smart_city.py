@@ -127,6 +127,7 @@ def _without_echoes(record: Record, columns: list[Event], flow: list[Event]) -> 
 
 def _kind(row: Record, field: str) -> str | None:
     """What a code means, from the table of the field's name. A flow row or application without its kind is not guessed."""
-    if row.text(field) is None:
+    kind = row.code(field, field)
+    if kind is None and row.text(field) is None:
         row.fault("unknown_code", f"{field} is empty")
-    return row.code(field, field)
+    return kind
