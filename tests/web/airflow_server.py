@@ -17,7 +17,7 @@ from pathlib import Path
 import requests
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 120
+PATIENCE_S = 300
 USERS = {"reader": "viewer"}
 
 
@@ -31,20 +31,59 @@ class Server:
 
     def token(self, user: str) -> str:
         """What Airflow's own log-in gives, as it stands in the browser's cookie."""
-        told = requests.post(f"{self.url}/auth/token", json={"username": user, "password": self.password(user)}, timeout=30)
+        told = requests.post(f"{self.url}/auth/token", json={"username": user, "password": self.password(user)}, timeout=90)
         told.raise_for_status()
         return str(told.json()["access_token"])
 
 
 @contextlib.contextmanager
 def running(home: Path) -> Iterator[Server]:
-    environment = dict(os.environ) | {
+    """With Airflow's own simple log-in, as ``make up`` has it."""
+    users = ",".join(f"{user}:{role}" for user, role in USERS.items())
+    environment = _environment(home) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": users}
+    _airflow_home(environment)
+    with _serving(home, environment) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_with_roles(home: Path, roles: dict[str, str]) -> Iterator[Server]:
+    """With the log-in and the roles of Airflow's FAB manager, as docker-compose.yml has it; a user's password is ``roles[user]`` twice."""
+    environment = _environment(home) | {
+        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+    }
+    _airflow_home(environment)
+    _airflow(environment, "db", "migrate")
+    for user, role in roles.items():
+        names = ("--firstname", user, "--lastname", user, "--email", f"{user}@localhost")
+        _airflow(environment, "users", "create", "--username", user, "--role", role, "--password", role * 2, *names)
+    passwords = {user: role * 2 for user, role in roles.items()}
+    (home / "airflow" / "admin-password.json").write_text(json.dumps(passwords), encoding="utf-8")
+    with _serving(home, environment) as server:
+        yield server
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return dict(os.environ) | {
         "PETITIONS_HOME": str(home),
         "AIRFLOW_HOME": str(home / "airflow"),
         "PYTHONPATH": str(CHECKOUT / "plugins"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
     }
+
+
+def _airflow_home(environment: dict[str, str]) -> None:
     subprocess.run([sys.executable, str(CHECKOUT / "scripts" / "airflow_home.py")], env=environment, check=True, timeout=PATIENCE_S)
+
+
+def _airflow(environment: dict[str, str], *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@contextlib.contextmanager
+def _serving(home: Path, environment: dict[str, str]) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -41,7 +41,7 @@ def opened(profile: Path) -> Iterator[Any]:
     driver = webdriver.Chrome(options, Service(program("driver")))
     try:
         driver.implicitly_wait(0)
-        driver.set_page_load_timeout(60)
+        driver.set_page_load_timeout(180)
         yield driver
     finally:
         driver.quit()

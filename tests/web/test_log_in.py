@@ -21,7 +21,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 def get(server: Server, path: str, user: str | None = None, **headers: str) -> requests.Response:
     cookies = {"_token": server.token(user)} if user else None
-    return requests.get(f"{server.url}{PREFIX}{path}", cookies=cookies, headers=headers, allow_redirects=False, timeout=30)
+    return requests.get(f"{server.url}{PREFIX}{path}", cookies=cookies, headers=headers, allow_redirects=False, timeout=90)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_browser_is_sent_to_log_in_and_comes_back(server: Server) -> None:
     sent = get(server, f"/{REPORT}/?x=1", **BROWSER)
     assert sent.status_code == 302
     assert parse_qs(urlsplit(sent.headers["location"]).query) == {"next": [f"{PREFIX}/{REPORT}/?x=1"]}
-    page = requests.get(f"{server.url}{sent.headers['location']}", timeout=30)
+    page = requests.get(f"{server.url}{sent.headers['location']}", timeout=90)
     assert page.ok and urlsplit(page.url).path == "/auth/login"
 
 
@@ -84,13 +84,13 @@ def test_nothing_beside_the_reports_is_served(server: Server, path: str) -> None
 def answer(server: Server, target: str, token: str) -> int:
     """The status of a request whose target goes out as it is written; clients put ``..`` right before they send."""
     host, port = urlsplit(server.url).hostname, urlsplit(server.url).port
-    with socket.create_connection((host, port), timeout=30) as line:
+    with socket.create_connection((host, port), timeout=90) as line:
         line.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: _token={token}\r\nConnection: close\r\n\r\n".encode())
         return int(line.makefile("rb").readline().split()[1])
 
 
 def test_the_menu_entry_opens_them(server: Server) -> None:
-    told = requests.get(f"{server.url}/api/v2/plugins", headers={"Authorization": f"Bearer {server.token('reader')}"}, timeout=30)
+    told = requests.get(f"{server.url}/api/v2/plugins", headers={"Authorization": f"Bearer {server.token('reader')}"}, timeout=90)
     (ours,) = [one for one in told.json()["plugins"] if one["name"] == "petitions"]
     assert [(view["name"], view["href"], view["url_route"]) for view in ours["external_views"]] == [("信访报表", f"{PREFIX}/", None)]
 
@@ -99,7 +99,7 @@ def test_from_the_log_in_by_the_menu_to_a_figure(server: Server, tmp_path: Path)
     """What a person does: logs in, opens the entry of the menu in its tab, the report, and the tickets behind a figure."""
     with browser.opened(tmp_path / "profile") as driver:
         browser.resize(driver, "desktop")
-        wait = WebDriverWait(driver, 60)
+        wait = WebDriverWait(driver, 180)
         driver.get(f"{server.url}{PREFIX}/{REPORT}/")
         wait.until(lambda _: driver.find_elements("name", "username"))
         driver.find_element("name", "username").send_keys("reader")

@@ -14,7 +14,7 @@ from tests.report import media
 from tests.report.test_issue import read
 from tests.web import browser
 
-PATIENCE_S = 20
+PATIENCE_S = 90
 
 
 @pytest.fixture(scope="module")
