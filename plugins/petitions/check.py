@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petitions import crew, data_docs, privacy
-from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, per_event, write_part
+from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, Stretch, per_event, write_part
 from petitions.model import BEIJING, QUARANTINE_LABELS, QUARANTINE_RULES
 from petitions.normalise import Normaliser
 from petitions.quality import ROW
@@ -143,30 +143,36 @@ def quarantine_message(rules: Iterable[str]) -> str | None:
 
 def landed(manifest: Manifest, landing: Landing, source: Source) -> Iterator[Landed]:
     """The raw records of a batch in the order received."""
-    for part in _parts(manifest, landing, source):
-        for line, raw in enumerate(part.records(), part.first_line):
-            yield Landed(part.file, line, part.export_at, raw)
+    for stretch in _stretches(manifest, landing, source):
+        for line, raw in enumerate(stretch.records(), stretch.first_line):
+            yield Landed(stretch.file, line, stretch.export_at, raw)
 
 
 def _parts(manifest: Manifest, landing: Landing, source: Source) -> Iterator[Part]:
+    """Parts of at least ``PART`` records, but for the last: small files are examined together."""
     number = row = 0
-    for file, line, export_at, content, count in _stretches(manifest, landing, source):
-        yield Part(number, row, file, line, content, export_at)
-        number, row = number + 1, row + count
+    waiting: list[Stretch] = []
+    for stretch in _stretches(manifest, landing, source):
+        waiting.append(stretch)
+        if sum(one.size for one in waiting) >= PART:
+            part = Part(number, row, tuple(waiting))
+            yield part
+            number, row, waiting = number + 1, row + part.size, []
+    if waiting:
+        yield Part(number, row, tuple(waiting))
 
 
-def _stretches(manifest: Manifest, landing: Landing, source: Source) -> Iterator[tuple[str, int, datetime | None, bytes | list[Raw], int]]:
-    """File, first line, export time, records and their number."""
+def _stretches(manifest: Manifest, landing: Landing, source: Source) -> Iterator[Stretch]:
     for entry in manifest.files:
         if entry.export_date is not None:
             export_at = datetime.combine(entry.export_date, time(23, 59, 59), BEIJING)
             with landing.file(manifest, entry) as path:
                 records, line = source.records(path), 1
                 while some := list(islice(records, PART)):
-                    yield entry.name, line, export_at, some, len(some)
+                    yield Stretch(entry.name, line, export_at, some, len(some))
                     line += len(some)
     for name, line, lines in landing.blocks(manifest, PART):
-        yield name, line, None, b"".join(lines), len(lines)
+        yield Stretch(name, line, None, b"".join(lines), len(lines))
 
 
 @dataclass

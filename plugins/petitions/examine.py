@@ -106,21 +106,38 @@ _NO_TICKET = (None,) * len(_OWN)
 
 
 @dataclass(frozen=True)
-class Part:
-    """A stretch of a batch: JSON lines, or raw records of a platform's own file. ``first_row`` counts within the batch, from 0."""
+class Stretch:
+    """Records that follow one another in one file: JSON lines, or raw records of a platform's own file."""
 
-    number: int
-    first_row: int
     file: str
     first_line: int
+    export_at: datetime | None
     content: bytes | list[Raw]
-    export_at: datetime | None = None
+    size: int
 
     def records(self) -> Iterator[Raw]:
         return map(decoded, io.BytesIO(self.content)) if isinstance(self.content, bytes) else iter(self.content)
 
-    def record(self, place: int) -> Raw:
-        return next(islice(self.records(), place, None))
+
+@dataclass(frozen=True)
+class Part:
+    """Stretches of a batch, one after the other. ``first_row`` counts within the batch, from 0."""
+
+    number: int
+    first_row: int
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(stretch.size for stretch in self.stretches)
+
+    def at(self, place: int) -> tuple[Stretch, int]:
+        """Where the record at a place of the part stands: its stretch, and the place in that."""
+        for stretch in self.stretches:
+            if place < stretch.size:
+                return stretch, place
+            place -= stretch.size
+        raise IndexError(place)
 
 
 @dataclass
@@ -145,9 +162,10 @@ class Examiner:
     def __call__(self, part: Part) -> Examined:
         with _no_garbage():
             sheet = _Sheet(self.normaliser, sorted(self.suites[0].columns))
-            records = part.records()
-            while some := list(islice(records, _AT_ONCE)):
-                sheet.take(some, part)
+            for stretch in part.stretches:
+                records = stretch.records()
+                while some := list(islice(records, _AT_ONCE)):
+                    sheet.take(some, stretch)
             rows = range(part.first_row, part.first_row + sheet.count)
             for suite in self.suites:
                 suite.tallies = {}
@@ -160,10 +178,13 @@ class Examiner:
     def _bad(self, part: Part, rows: range, sheet: _Sheet, refusals: dict[int, Refusal]) -> dict[int, dict[str, Any]]:
         found: dict[int, dict[str, Any]] = {}
         for row in sorted(refusals.keys() | {rows[place] for place in sheet.faulty}):
-            place = row - part.first_row
-            raw = part.record(place)
-            one = sheet.faulty.get(place) or self.normaliser(raw, export_at=part.export_at, file=part.file)
-            found[row] = _quarantined(one, refusals.get(row), self.normaliser, raw) | {"file": part.file, "line": part.first_line + place}
+            stretch, place = part.at(row - part.first_row)
+            raw = next(islice(stretch.records(), place, None))
+            one = sheet.faulty.get(row - part.first_row) or self.normaliser(raw, export_at=stretch.export_at, file=stretch.file)
+            found[row] = _quarantined(one, refusals.get(row), self.normaliser, raw) | {
+                "file": stretch.file,
+                "line": stretch.first_line + place,
+            }
         return found
 
     def _write(self, part: Part, rows: range, sheet: _Sheet, bad: dict[int, dict[str, Any]]) -> None:
@@ -172,8 +193,8 @@ class Examiner:
         narrow = {name: told[name] for name in ("source_no", "updated_at", "update_key", "export_at")} | {
             ROW: pa.array(rows, pa.int64()),
             "content": pc.coalesce(told["content_id"], pa.array(sheet.record_ids, pa.string())),
-            "file": pa.repeat(part.file, len(rows)),
-            "line": pa.array(range(part.first_line, part.first_line + len(rows)), pa.int64()),
+            "file": pa.chunked_array([pa.repeat(one.file, one.size) for one in part.stretches], pa.string()),
+            "line": pa.array(chain.from_iterable(range(one.first_line, one.first_line + one.size) for one in part.stretches), pa.int64()),
             "good": pa.array(good),
             "events": pa.array(sheet.event_counts, pa.int32()),
         }
@@ -211,10 +232,10 @@ class _Sheet:
     def events(self) -> pa.Table:
         return pa.concat_tables(self._events) if self._events else EVENTS.empty_table()
 
-    def take(self, raws: list[Raw], part: Part) -> None:
+    def take(self, raws: list[Raw], stretch: Stretch) -> None:
         normaliser, begin = self.normaliser, self.count
-        records = [normaliser.record(raw, export_at=part.export_at) for raw in raws]
-        found = [normaliser.read(record, file=part.file) for record in records]
+        records = [normaliser.record(raw, export_at=stretch.export_at) for raw in raws]
+        found = [normaliser.read(record, file=stretch.file) for record in records]
         for name, column in self.platform.items():
             column += [record.text(name) for record in records]
         self.record_ids += [one.record_id or None for one in found]
