@@ -39,6 +39,7 @@ def write(document: Document, lists: Lists, path: Path) -> None:
             packed=packed,
             picks=embedded.picks(document["figures"], packed),
             echarts=Markup(echarts()),
+            checked=(path.parents[1] / "checks" / "index.html").exists(),
         )
     )
     page.enable_buffering(200)
