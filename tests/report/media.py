@@ -76,7 +76,8 @@ def in_document(document: Document, path: Path) -> list[Printed]:
 
 
 def paragraphs(path: Path) -> list[str]:
-    return [one.text for one in docx.Document(str(path)).iter_inner_content() if isinstance(one, Paragraph)]
+    """Texts between the tables; a space that no line ends at is a space."""
+    return [one.text.replace("\u00a0", " ") for one in docx.Document(str(path)).iter_inner_content() if isinstance(one, Paragraph)]
 
 
 def in_charts(document: Document, path: Path, folder: str) -> list[tuple[str, float | None]]:

@@ -162,6 +162,7 @@ class _Paper:
         """7.3.4: 附件说明 below the text, one line apart, two characters in."""
         listed = [block for section in self.document["sections"] for block in section["blocks"] if block["kind"] == "list"]
         told = f"{self.document['title']}数据表" + ("及件清单" if listed else "")
+        self.word.paragraphs[-1].paragraph_format.keep_with_next = True
         self.word.add_paragraph().paragraph_format.keep_with_next = True
         paragraph = self.word.add_paragraph(f"附件：{told}（report.xlsx）", "Body Text")
         # The signature never stands on a page without text.
@@ -182,7 +183,8 @@ class _Paper:
             paragraph.paragraph_format.keep_with_next = text == office
 
     def _piece(self, piece: Any) -> str:
-        return _clean(piece) if isinstance(piece, str) else str(self.figures[piece["figure"]]["text"])
+        """A piece of a sentence; no line ends between a number and its %."""
+        return _clean(piece) if isinstance(piece, str) else str(self.figures[piece["figure"]]["text"]).replace(" ", "\u00a0")
 
     def _text(self, cell: Any) -> str:
         if not isinstance(cell, Mapping):
