@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from petitions import published
+from petitions import published, warehouse
+from petitions.settings import CHECKOUT, Settings
 from petitions.warehouse import DuckDB
 
 ROWS = 400_000
@@ -129,3 +130,15 @@ def test_a_file_that_became_smaller(file: Path) -> None:
             held.execute("checkpoint")
         published.publish(file)
         assert published.path(file).read_bytes() == file.read_bytes()
+
+
+def test_a_warehouse_that_is_gone_comes_back_as_it_was_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night that began anew would show its own window and nothing of the years before."""
+    monkeypatch.delenv("AIRFLOW_CONN_PETITIONS_WAREHOUSE", raising=False)
+    settings = Settings(home=tmp_path / "home", config=CHECKOUT / "config")
+    for run_id in ("first", "second"):
+        with warehouse.writer(settings) as held:
+            held.execute(f"insert into control.fingerprint values ('{run_id}', '')")
+            seen = held.rows("select name from control.fingerprint order by name")
+        (settings.warehouse / "petitions.duckdb").unlink()
+    assert [row["name"] for row in seen] == ["first", "second"]

@@ -40,6 +40,19 @@ def publish(file: Path) -> int:
     return written
 
 
+def restore(file: Path) -> bool:
+    """Where the warehouse is gone, the copy takes its place: all that was loaded until it was published. For the writer, under its lock.
+
+    :returns: whether it was so.
+    """
+    if file.exists() or not path(file).exists():
+        return False
+    aside = file.with_suffix(f".{os.getpid()}.tmp")
+    shutil.copyfile(path(file), aside)
+    aside.replace(file)
+    return True
+
+
 @contextmanager
 def held(file: Path) -> Iterator[Path]:
     """The copy to be read, for as long as the block lasts: a path that leads to it even when it is replaced meanwhile.

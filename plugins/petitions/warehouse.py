@@ -7,6 +7,7 @@ a published copy that is replaced by rename, so that a question never meets a lo
 
 from __future__ import annotations
 
+import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 ZONE = "Asia/Shanghai"
 FOREVER = "9999-12-31 00:00:00+08"
 WRITER_MEMORY = "1500MB"
+
+log = logging.getLogger("petitions.warehouse")
 
 _PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
 # Rows of a streamed answer that are held at once.
@@ -387,7 +390,7 @@ def _duckdb_rebuilt(file: Path) -> Iterator[Warehouse]:
 
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(f"{file}.lock"):
-        _sweep(file)
+        _begin(file)
         if file.exists():  # so that nothing of it is left in a log beside it, and its history has the columns of today
             earlier = DuckDB(file, read_only=False)
             try:
@@ -397,7 +400,7 @@ def _duckdb_rebuilt(file: Path) -> Iterator[Warehouse]:
         fresh = DuckDB(_aside(file), read_only=False)
         try:
             migrations.upgrade(fresh)
-            _take_history(fresh, file if file.exists() else published.path(file))
+            _take_history(fresh, file)
             yield fresh
             fresh.execute("checkpoint")
         finally:
@@ -444,10 +447,12 @@ def _aside(file: Path) -> Path:
     return file.with_suffix(".rebuild" + file.suffix)
 
 
-def _sweep(file: Path) -> None:
-    """What a killed writer left beside the file. Whoever holds the lock is alone, so nobody is at work on it."""
+def _begin(file: Path) -> None:
+    """What a killed writer left beside the file goes, and a file that is gone comes back. Whoever holds the lock is alone."""
     for left in [*file.parent.glob(f"{_aside(file).name}*"), *file.parent.glob(f"{file.stem}.*.tmp")]:
         left.unlink(missing_ok=True)
+    if published.restore(file):
+        log.warning("no warehouse at %s: going on from what was last published; batches that were landed since are loaded again", file)
 
 
 def _duckdb_writer(file: Path, publish: bool) -> Iterator[Warehouse]:
@@ -455,7 +460,7 @@ def _duckdb_writer(file: Path, publish: bool) -> Iterator[Warehouse]:
 
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(f"{file}.lock"):
-        _sweep(file)
+        _begin(file)
         warehouse = DuckDB(file, read_only=False)
         try:
             migrations.upgrade(warehouse)

@@ -47,7 +47,7 @@ PRELOADED = (
     "tests.nightly.office",
 )
 #: Nothing here takes a minute by itself; a command that hangs fails its test.
-PATIENCE_S = 180
+PATIENCE_S = 600
 
 
 @dataclass(frozen=True)

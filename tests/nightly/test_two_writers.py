@@ -27,7 +27,7 @@ for _ in range(int(sys.argv[1])):
         seen = held.value("select count(*) from control.lane_run")
         print("writes", flush=True)
         time.sleep(float(sys.argv[2]))
-        held.execute(f"insert into control.lane_run values ('{seen}', 'visits', null, timestamptz '2024-01-01 00:00:00+08', null)")
+        held.execute(f"insert into control.lane_run (run_id, source, ended_at) values ('{seen}', 'visits', timestamptz '2024-01-01')")
 """
 
 
