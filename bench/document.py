@@ -26,7 +26,8 @@ def _page(results: list[Result]) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
     yield "Written by `make bench`; do not edit. Ours and the alternatives read the same input on one machine, one after the other."
-    yield "Ratios compare wall time; beside it stands processor time, which other work on the machine disturbs less."
+    yield "The first ratio compares processor time, of all processes that took part, a database server's too; other work on the machine"
+    yield "disturbs it least. Beside it stand wall time and the peak of memory over all these processes."
     yield ""
     for part, told in (
         ("load", _load),
@@ -82,8 +83,8 @@ def _load_row(result: Result, ours: Result) -> tuple[str, ...]:
     own = result is ours
     return (
         f"**{result.what}**" if own else result.what,
-        "1" if own else f"{each / mine:.1f}",
         "1" if own else f"{processor / my_processor:.1f}",
+        "1" if own else f"{each / mine:.1f}",
         f"{result.amount:,}",
         f"{1 / each:,.0f}",
         f"{result.best.seconds:.1f}",
@@ -107,7 +108,7 @@ def _night(results: list[Result]) -> Iterator[str]:
                     _ENGINES[engine],
                     f"{result.tickets:,}",
                     f"{result.amount:,}",
-                    f"{result.median / first.median:.2f}",
+                    f"{result.best.cpu / first.best.cpu:.2f}",
                     f"{result.best.seconds:.1f}",
                     f"{result.median:.1f}",
                     f"{result.best.cpu:.1f}",
@@ -139,6 +140,7 @@ def _extract(results: list[Result]) -> Iterator[str]:
     rows = [
         (
             f"**{result.what}**" if result is ours else result.what,
+            f"{result.best.cpu / ours.best.cpu:.2f}",
             f"{_inner(result) / _inner(ours):.2f}",
             f"{result.amount / _inner(result):,.0f}",
             f"{_inner(result):.2f}",
@@ -147,7 +149,7 @@ def _extract(results: list[Result]) -> Iterator[str]:
         )
         for result in sorted(results, key=lambda result: result is not ours)
     ]
-    yield from _table(("", "ratio", "records/s", "seconds", "processor s with start", "peak MiB"), rows)
+    yield from _table(("", "ratio", "of wall time", "records/s", "seconds", "processor s with start", "peak MiB"), rows)
 
 
 def _backfill(results: list[Result]) -> Iterator[str]:
@@ -156,7 +158,7 @@ def _backfill(results: list[Result]) -> Iterator[str]:
     by_days = {result.what: result for result in results}
     one, many = by_days.get("one run"), by_days.get("daily runs")
     if one and many:
-        ratio = many.best.seconds / one.best.seconds
+        ratio = many.best.cpu / one.best.cpu
         yield f"{many.amount} daily runs take **{ratio:.0f} times** as long as one run over the same days."
         yield f"Equal tables afterwards: {'yes' if one.best.told.get('tables') == many.best.told.get('tables') else 'NO'}."
         yield ""
@@ -208,6 +210,9 @@ def _closing(results: list[Result]) -> Iterator[str]:
     yield "- " + ", ".join(f"{name} {told}" for name, told in versions().items())
     moments = sorted(result.at for result in results)
     if moments:
+        busy = sorted(result.busy for result in results if result.busy)
+        if busy and busy[-1] > 3:
+            yield f"- **the machine was busy with other work**: load averages of {busy[0]} to {busy[-1]}; wall times say little then"
         yield f"- measured {moments[0]} to {moments[-1]}, at {', '.join(sorted({result.commit for result in results}))}"
     yield ""
     yield "```"

@@ -21,7 +21,8 @@ RESULTS = CACHE / "results"
 
 @dataclass
 class Result:
-    """One case. ``runs`` are its repetitions; ``amount`` is what a rate is told in (records, tickets, pages or runs)."""
+    """One case. ``runs`` are its repetitions; ``amount`` is what a rate is told in (records, tickets, pages or runs); ``busy`` is the
+    load average of the quarter of an hour before it was over."""
 
     part: str
     what: str
@@ -32,6 +33,7 @@ class Result:
     at: str = ""
     commit: str = ""
     note: str = ""
+    busy: float = 0.0
 
     @property
     def best(self) -> Measured:
@@ -56,7 +58,7 @@ class Result:
         )
 
     def keep(self) -> Result:
-        self.at, self.commit = f"{datetime.now():%Y-%m-%d %H:%M}", _commit()
+        self.at, self.commit, self.busy = f"{datetime.now():%Y-%m-%d %H:%M}", _commit(), round(os.getloadavg()[2], 1)
         RESULTS.mkdir(parents=True, exist_ok=True)
         name = (
             "-".join(part for part in (self.part, self.what, self.engine, str(self.tickets or "")) if part)
