@@ -15,6 +15,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
@@ -213,8 +214,9 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.broken:
             self.close_connection = True
             content = content[: len(content) // 2]
-        self.end_headers()
-        self.wfile.write(content)
+        with suppress(ConnectionError):  # whoever asked has lost patience
+            self.end_headers()
+            self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet: a request line may carry ticket numbers."""

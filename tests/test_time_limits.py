@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date
 from itertools import permutations
 from pathlib import Path
@@ -12,6 +13,7 @@ from petitions import time_limits
 from petitions.settings import CHECKOUT, Settings
 from petitions.time_limits import COLUMNS, Limit, RuleError
 
+STANDARD = "处置时限_部件.csv"
 GOOD = {
     "source": "hotline_12345",
     "channel": "*",
@@ -180,10 +182,32 @@ def test_categories(category: str, other: str, expected: bool) -> None:
         ("两个工作日", Limit(2, "working_day")),
         ("二十四小时", Limit(24, "hour")),
         ("一百零五天", Limit(105, "calendar_day")),
+        # the other texts of a city's published standard for components (部件)
+        ("1工作日", Limit(1, "working_day")),
+        ("2工作日", Limit(2, "working_day")),
+        ("3工作日", Limit(3, "working_day")),
+        ("4工作日", Limit(4, "working_day")),
+        ("5工作日", Limit(5, "working_day")),
+        ("7工作日", Limit(7, "working_day")),
+        ("10工作日", Limit(10, "working_day")),
+        ("2工作时", Limit(2, "working_hour")),
+        ("4紧急工作时", Limit(4, "hour")),
     ],
 )
 def test_limits_as_text(text: str, limit: Limit) -> None:
     assert time_limits.parse_limit(text) == limit
+
+
+def test_every_limit_of_a_published_standard() -> None:
+    """Where the file lies beside the checkout; its distinct texts are in the table above."""
+    told = next((path for path in (CHECKOUT.parent / "shared/data", Path("/work/shared/data")) if path.is_dir()), Path("none")) / STANDARD
+    if not told.exists():
+        pytest.skip(f"{STANDARD} does not lie beside this checkout")
+    with told.open(encoding="utf-8-sig", newline="") as text:
+        _, header, *rows = csv.reader(text)
+    limits = [time_limits.parse_limit(row[header.index("处置时限")]) for row in rows]
+    assert len(limits) == 279
+    assert {limit.unit for limit in limits} == {"working_day", "working_hour", "hour"}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from bisect import bisect_right
 from collections import Counter
@@ -60,6 +61,8 @@ QUARANTINE = pa.schema(
 )
 TRACED = pa.schema([("file", pa.string()), ("line", pa.int64()), ("content_id", pa.string())])
 
+log = logging.getLogger("petitions.check")
+
 
 class Landed(NamedTuple):
     """One raw record, and where it stands in its batch: the file, and which of the file's records it is, from 1."""
@@ -105,11 +108,19 @@ def check(
         batch.take(done)
     summary = batch.settle()
     (aside / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
-    if staging is None:
-        data_docs.publish(settings, manifest, examiner.suites)
     shutil.rmtree(target, ignore_errors=True)
     aside.replace(target)
+    if staging is None:
+        _show(settings, manifest, examiner)
     return summary
+
+
+def _show(settings: Settings, manifest: Manifest, examiner: Examiner) -> None:
+    """Pages for people: a batch that is checked is not held up by them."""
+    try:
+        data_docs.publish(settings, manifest, examiner.suites)
+    except Exception as error:  # noqa: BLE001
+        log.warning("%s: the pages of what the checks found were not written (%s)", manifest.source, type(error).__name__)
 
 
 def check_again(

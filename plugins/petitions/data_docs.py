@@ -32,7 +32,8 @@ _FOREIGN = re.compile(
 )
 _STYLE = (
     "<style>body{font-family:sans-serif;margin:24px;color:#222}table{border-collapse:collapse}td,th{border:1px solid #ccc;"
-    "padding:4px 8px;text-align:left}a{color:#14508c}.table-danger,.bg-danger{background:#fbe3e3}</style>"
+    "padding:4px 8px;text-align:left}a{color:#14508c}.text-success::before{content:'✓'}.text-danger::before{content:'✗'}"
+    ".text-success{color:#2a7}.text-danger{color:#a33}</style>"
 )
 
 
