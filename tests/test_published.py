@@ -136,9 +136,9 @@ def test_a_warehouse_that_is_gone_comes_back_as_it_was_published(tmp_path: Path,
     """A night that began anew would show its own window and nothing of the years before."""
     monkeypatch.delenv("AIRFLOW_CONN_PETITIONS_WAREHOUSE", raising=False)
     settings = Settings(home=tmp_path / "home", config=CHECKOUT / "config")
-    for run_id in ("first", "second"):
+    for name in ("first", "second"):
         with warehouse.writer(settings) as held:
-            held.execute(f"insert into control.fingerprint values ('{run_id}', '')")
+            held.execute(f"insert into control.fingerprint values ('{name}', '')")
             seen = held.rows("select name from control.fingerprint order by name")
         (settings.warehouse / "petitions.duckdb").unlink()
     assert [row["name"] for row in seen] == ["first", "second"]
