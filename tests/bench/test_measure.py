@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+import psutil
+import psycopg
 import pytest
 
 from bench import document, results
+from bench.load import engines
 from bench.measure import Failed, Measured, run
 from bench.results import Result
 
@@ -47,3 +50,13 @@ def test_the_page_tells_ratios_by_the_record(tmp_path, monkeypatch):
     assert "| DuckDB | 100,000 | 2,000 | 1.00 | 4.0 | 5.0 |" in page
     assert "`dlt, steps as rows`: options" in page
     assert "nan" not in page
+
+
+def test_each_engine_is_given_empty_and_the_server_is_known_by_its_process():
+    with engines(("duckdb", "postgres")) as found:
+        assert found["duckdb"]("bench").connection is None
+        engine = found["postgres"]("bench")
+        told = engine.connection or {}
+        with psycopg.connect(host=told["host"], port=told["port"], user=told["login"], dbname=told["schema"]) as session:
+            assert session.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
+        assert "postgres" in psutil.Process(engine.server).name()
