@@ -25,7 +25,7 @@ import psutil
 from filelock import FileLock, Timeout
 from postgres_server import LOOPBACK, Cluster, NoPostgres, free_port
 
-MARK = "PETITIONS_UP"  # in the environment of every process that this one starts
+SESSION = "up.session"  # which session the parts are, and since when
 STOP_PATIENCE_S = 30
 
 
@@ -59,16 +59,35 @@ def only_one(airflow: Path) -> Iterator[None]:
 
 
 def end_what_was_left(airflow: Path) -> None:
-    """Processes of an earlier start in this home that was killed and could not stop them. Nobody else starts any: we hold the lock."""
-    left = []
-    for process in psutil.process_iter():
+    """Processes of an earlier start in this home that was killed and could not stop them. Nobody else starts any: we hold the lock.
+
+    They are one session. Their environment would tell too, but some of Airflow's parts write their title over it.
+    """
+    noted = airflow / SESSION
+    if not noted.exists():
+        return
+    session, _, begun = noted.read_text(encoding="ascii").partition(" ")
+    leader, left = int(session), [process for process in psutil.process_iter() if _session_of(process) == int(session)]
+    if any(process.pid == leader and str(process.create_time()) != begun for process in left):
+        return  # all are gone, and another program has got the number
+    for process in left:
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK) == str(airflow) and process.pid != os.getpid():
-                process.terminate()
-                left.append(process)
+            process.terminate()
     for process in psutil.wait_procs(left, timeout=STOP_PATIENCE_S)[1]:
         with contextlib.suppress(psutil.Error):
             process.kill()
+    noted.unlink()
+
+
+def note_session(airflow: Path, leader: int) -> None:
+    (airflow / SESSION).write_text(f"{leader} {psutil.Process(leader).create_time()}", encoding="ascii")
+
+
+def _session_of(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
 
 
 def refuse_if_taken(port: int) -> None:
@@ -106,7 +125,6 @@ def metadata(airflow: Path) -> Iterator[str]:
 
 def environment(airflow: Path, port: int) -> dict[str, str]:
     return os.environ | {
-        MARK: str(airflow),
         # Airflow starts its parts by the bare name of its command.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "AIRFLOW_HOME": str(airflow),
@@ -132,6 +150,7 @@ def run(airflow: Path, port: int) -> int:
             stdout=said,
             stderr=subprocess.STDOUT,
         )
+    note_session(airflow, parts.pid)
     asked_to_stop = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,14 +110,30 @@ def open_folder(name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def ended_at_last(variable: str, value: str) -> Iterator[None]:
-    """Whatever carries the variable in its environment is killed at the end: no test leaves a process behind."""
+def ended_at_last(variable: str, value: str, sessions: Callable[[], Iterable[int]] = tuple) -> Iterator[None]:
+    """Whatever carries the variable in its environment, and whatever shares a session with it or is of ``sessions``, is killed at the end:
+    no test leaves a process behind, also none of Airflow's parts that write their title over their environment."""
     try:
         yield
     finally:
-        for process in carriers(variable, value):
+        for process in left_by(variable, value, sessions()):
             with contextlib.suppress(psutil.Error):
                 process.kill()
+
+
+def left_by(variable: str, value: str, sessions: Iterable[int] = ()) -> list[psutil.Process]:
+    carrying = carriers(variable, value)
+    of_theirs = {session_of(process.pid) for process in carrying} | set(sessions)
+    of_theirs -= {None, os.getsid(0)}
+    same = [process for process in psutil.process_iter() if session_of(process.pid) in of_theirs]
+    return [process for process in {one.pid: one for one in [*carrying, *same]}.values() if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
 
 
 def carriers(variable: str, value: str) -> list[psutil.Process]:

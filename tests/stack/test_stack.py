@@ -48,7 +48,7 @@ def services(stack: Stack) -> Iterator[Stack]:
     key = stack.home / "secrets" / "person_key"
     key.parent.mkdir(parents=True, mode=0o700)
     key.write_text(PERSON_KEY, encoding="ascii")
-    with ended_at_last(MARK, str(stack.folder)):
+    with ended_at_last(MARK, str(stack.folder), lambda: [process.pid for process in stack.running.values()]):
         stack.start_postgres()
         try:
             stack.start_redis()
