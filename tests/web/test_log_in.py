@@ -25,7 +25,7 @@ def get(server: Server, path: str, user: str | None = None, **headers: str) -> r
 
 
 @pytest.mark.parametrize(
-    "path", ["/", f"/{REPORT}/", f"/{REPORT}/report.json", f"/{REPORT}/tickets/appeals_open.csv", "/nothing", "/openapi.json"]
+    "path", ["/", f"/{REPORT}/", f"/{REPORT}/report.json", f"/{REPORT}/tickets/appeals.csv", "/nothing", "/openapi.json"]
 )
 def test_nobody_reads_without_logging_in(server: Server, path: str) -> None:
     refused = get(server, path)
@@ -47,7 +47,7 @@ def test_a_reader_gets_the_reports_as_they_stand_on_the_shelf(server: Server) ->
         ("/", shelf / "index.html"),
         (f"/{REPORT}/", shelf / REPORT / "index.html"),
         (f"/{REPORT}/report.json", shelf / REPORT / "report.json"),
-        (f"/{REPORT}/tickets/appeals_open.csv", shelf / REPORT / "tickets" / "appeals_open.csv"),
+        (f"/{REPORT}/tickets/appeals.csv", shelf / REPORT / "tickets" / "appeals.csv"),
     ):
         got = get(server, path, "reader")
         assert (got.status_code, got.content) == (200, file.read_bytes()), path
