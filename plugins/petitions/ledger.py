@@ -32,6 +32,11 @@ CLOCKS = ("core/220_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/
 LEDGER = ("marts/310_daily_out.sql", "core/260_postings.sql", "marts/320_daily_in.sql")
 END = "core/290_end.sql"
 
+# By what a step finds the rows of the tickets that it is about.
+FOUND_BY = {
+    **dict.fromkeys(("core.content", "core.content_event"), "content_id"),
+    **{f"core.{table}": "ticket_id" for table in ("sighting", "ticket_version", "posting", "passage", "clock")},
+}
 # So many tickets are computed at a time.
 SLICE = 100_000
 
@@ -125,6 +130,7 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     parameters = {"calendar_version": calendar.version(settings)}
     pieces = _pieces(settings)
     with warehouse.transaction():
+        warehouse.index(FOUND_BY)
         changed = _refresh_reference(warehouse, settings)
         warehouse.run(VERSIONS, parameters)
         if changed:

@@ -29,6 +29,7 @@ WRITER_MEMORY = "1500MB"
 
 log = logging.getLogger("petitions.warehouse")
 
+_TEMPORARY = re.compile(r"\s*create temp table (\w+) as")
 _PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
 # Rows of a streamed answer that are held at once.
 _AT_A_TIME = 5_000
@@ -70,6 +71,11 @@ class Warehouse(ABC):
     def grew(self, tables: Mapping[str, int]) -> None:
         """Tables and how many rows came into them. An engine that plans by counts counts anew where they are many beside what it knew:
         else it takes a table for nearly empty until it finds time, and joins it row by row."""
+
+    @abstractmethod
+    def index(self, columns: Mapping[str, str]) -> None:
+        """Tables, each with the column by which the rows of a few tickets are looked for. An engine that skips the blocks whose months
+        are others needs no index."""
 
     @abstractmethod
     def transaction(self) -> Any:
@@ -156,6 +162,9 @@ class DuckDB(Warehouse):
     def grew(self, tables: Mapping[str, int]) -> None:
         """Counts of columns are kept as they grow."""
 
+    def index(self, columns: Mapping[str, str]) -> None:
+        """Blocks are skipped by what they hold; an index that fits no memory would cost more than it saves."""
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         self._connection.execute("begin")
@@ -190,7 +199,7 @@ class Postgres(Warehouse):
             # bound on our side: `create table … as select` takes no parameters from the protocol
             cursor_factory=psycopg.ClientCursor,
             # A session whose program was killed ends within seconds, and with it the writer's lock, not when its statement is through.
-            options=f"-c timezone={ZONE} -c jit=off -c client_connection_check_interval=2s",
+            options=f"-c timezone={ZONE} -c jit=off -c work_mem=64MB -c temp_buffers=128MB -c client_connection_check_interval=2s",
         )
 
     def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:
@@ -200,6 +209,9 @@ class Postgres(Warehouse):
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         self._run(statement, parameters)
+        if made := _TEMPORARY.match(statement):
+            # It would guess the size of what no one has counted, and join a hundred thousand rows to as many one by one.
+            self._run(f"analyze {made[1]}", None)
 
     def rows(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         return list(self._run(statement, parameters).fetchall())
@@ -237,6 +249,10 @@ class Postgres(Warehouse):
         for table, rows in tables.items():
             if 10 * rows > self.value("select reltuples from pg_class where oid = cast(:table as regclass)", {"table": table}):
                 self.execute(f"analyze {table}")
+
+    def index(self, columns: Mapping[str, str]) -> None:
+        for table, column in columns.items():
+            self.execute(f"create index if not exists {table.partition('.')[2]}_{column} on {table} ({column})")
 
     def insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
