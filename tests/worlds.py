@@ -97,22 +97,26 @@ def _events(version: Version) -> list[dict[str, Any]]:
 _INSERTS = (
     """
     insert into core.content (content_id, ticket_id, source, source_no, received_at, channel, ticket_type, urgency, category, area,
-                              unit, title, repeat, restricted, due_at, limit_amount, limit_unit, out_of_order)
+                              unit, title, repeat, restricted, due_at, limit_amount, limit_unit, out_of_order, received_month)
     select cast(content_id as uuid), ticket_id, source, source_no, received_at, channel, ticket_type, urgency, category, area,
-           unit, title, repeat, restricted, due_at, limit_amount, limit_unit, false
+           unit, title, repeat, restricted, due_at, limit_amount, limit_unit, false, cast(date_trunc('month', received_at) as date)
     from stage_content s
     where not exists (select 1 from core.content c where c.content_id = cast(s.content_id as uuid))
     """,
     """
-    insert into core.content_event (content_id, seq, event_type, occurred_at, unit, old_due, new_due, satisfaction)
-    select cast(content_id as uuid), seq, event_type, occurred_at, unit, old_due, new_due, satisfaction
+    insert into core.content_event (content_id, seq, event_type, occurred_at, unit, old_due, new_due, satisfaction, received_month)
+    select cast(s.content_id as uuid), s.seq, s.event_type, s.occurred_at, s.unit, s.old_due, s.new_due, s.satisfaction,
+           cast(date_trunc('month', o.received_at) as date)
     from stage_event s
+    join stage_content o on o.content_id = s.content_id
     where not exists (select 1 from core.content_event c where c.content_id = cast(s.content_id as uuid))
     """,
     """
-    insert into core.sighting (ticket_id, source, content_id, batch_id, known_at, updated_at, update_key, made_version)
-    select ticket_id, source, cast(content_id as uuid), batch_id, known_at, updated_at, '', false
+    insert into core.sighting (ticket_id, source, content_id, batch_id, known_at, updated_at, update_key, made_version, received_month)
+    select s.ticket_id, s.source, cast(s.content_id as uuid), s.batch_id, s.known_at, s.updated_at, '', false,
+           cast(date_trunc('month', c.received_at) as date)
     from stage_sighting s
+    join stage_content c on c.content_id = s.content_id
     where not exists (
         select 1 from core.sighting o
         where o.ticket_id = s.ticket_id and o.batch_id = s.batch_id and o.content_id = cast(s.content_id as uuid)

@@ -134,10 +134,11 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
         changed = _refresh_reference(warehouse, settings)
         warehouse.run(VERSIONS, parameters)
         if changed:
-            warehouse.execute("insert into changed_ticket select distinct ticket_id from core.ticket_version")
+            warehouse.execute("insert into changed_ticket select distinct ticket_id, received_month from core.ticket_version")
         tickets = _sliced(warehouse)
         for part in range(-(-tickets // SLICE)):
-            warehouse.execute("create temp table changed_ticket as select ticket_id from sliced_ticket where part = :part", {"part": part})
+            one_part = "create temp table changed_ticket as select ticket_id, received_month from sliced_ticket where part = :part"
+            warehouse.execute(one_part, {"part": part})
             for step in (*CLOCKS, *LEDGER, END):
                 warehouse.run(step, parameters, **pieces)
         warehouse.execute("drop table sliced_ticket")
@@ -146,17 +147,24 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
 
 
 def _sliced(warehouse: Warehouse) -> int:
-    """The changed tickets in parts of at most ``SLICE``: memory follows the part, not the history. Returns how many tickets there are."""
+    """The changed tickets in parts of at most ``SLICE``, month after month: memory follows the part, not the history, and the ledger
+    comes in the order in which it is asked. Returns how many tickets there are."""
     warehouse.execute(
         """
         create temp table sliced_ticket as
-        select ticket_id, (place - place % :slice) / :slice as part
-        from (select ticket_id, row_number() over (order by ticket_id) - 1 as place from changed_ticket group by ticket_id) t
+        with placed as (
+            select ticket_id, row_number() over (order by min(received_month), ticket_id) - 1 as place
+            from changed_ticket
+            group by ticket_id
+        )
+        select distinct c.ticket_id, c.received_month, p.place, (p.place - p.place % :slice) / :slice as part
+        from placed p
+        join changed_ticket c on c.ticket_id = p.ticket_id
         """,
         {"slice": SLICE},
     )
     warehouse.execute("drop table changed_ticket")
-    return int(warehouse.value("select count(*) from sliced_ticket"))
+    return int(warehouse.value("select coalesce(max(place) + 1, 0) from sliced_ticket"))
 
 
 @contextmanager
@@ -167,7 +175,10 @@ def clocks_of(warehouse: Warehouse, settings: Settings, ticket_id: str) -> Itera
     that a reader can run them.
     """
     try:
-        warehouse.execute("create temp table changed_ticket as select cast(:ticket_id as text) as ticket_id", {"ticket_id": ticket_id})
+        warehouse.execute(
+            "create temp table changed_ticket as select ticket_id, received_month from core.ticket_version where ticket_id = :ticket_id",
+            {"ticket_id": ticket_id},
+        )
         for step in CLOCKS:
             warehouse.run(step, **_pieces(settings))
         yield

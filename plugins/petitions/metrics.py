@@ -42,7 +42,7 @@ GROUPINGS = {
     "unit": "unit",
     "area": "area",
     "day": "cast(received_at as date)",
-    "month": "cast(date_trunc('month', received_at) as date)",
+    "month": "received_month",
     "year": "cast(date_trunc('year', received_at) as date)",
     "age": f"case when valid and not closed then {_buckets('cast(:as_of as date) - cast(received_at as date)', AGES)} end",
     "due_in": f"""

@@ -2,6 +2,7 @@
 -- reads:  core.sighting, core.content, core.content_event, control.touched
 -- writes: core.ticket_version, core.sighting.made_version; temp changed_version = the versions that are new or whose time of knowledge moved
 -- grain:  ticket × content × time in which it was the newest we knew
+{% from 'macros.sql' import of_changed with context %}
 
 create temp table sighted as
 select
@@ -18,6 +19,10 @@ select
 from core.sighting s
 where s.ticket_id in (select ticket_id from control.touched);
 
+-- The touched tickets' months of registration: a few, by which the rows of a table are found (the tables come month by month, near enough).
+create temp table touched_month as
+select distinct received_month from sighted;
+
 create temp table standing as
 with winner as (
     select *, max(recency) over (partition by ticket_id order by known_at) as newest_export
@@ -25,26 +30,29 @@ with winner as (
 ),
 fetched as (
     select
-        ticket_id, known_at, place, content_id, showing, batch_id,
+        ticket_id, known_at, place, content_id, received_month, showing, batch_id,
         place = 1 and (export_at is null or recency = newest_export) as stands
     from winner
 )
 select
-    ticket_id, known_at, content_id, batch_id, showing, stands, place,
+    ticket_id, known_at, content_id, received_month, batch_id, showing, stands, place,
     -- the number of the last standing sighting up to here carries a content over moments at which nothing newer was seen
     count(*) filter (where stands) over (partition by ticket_id order by known_at) as standing_no
 from fetched;
 
 create temp table version_point as
 with point as (
-    select p.ticket_id, p.known_at, s.content_id, s.known_at as standing_since
+    select p.ticket_id, p.known_at, s.content_id, s.received_month, s.known_at as standing_since
     from (select distinct ticket_id, known_at, standing_no from standing) p
     join standing s on s.ticket_id = p.ticket_id and s.standing_no = p.standing_no and s.stands
 ),
 undated as (
     select s.ticket_id, s.content_id, s.known_at, s.first_export_at
     from sighted s
-    where s.content_id in (select e.content_id from core.content_event e where e.occurred_at is null)
+    where s.content_id in (
+        select e.content_id from core.content_event e
+        where e.occurred_at is null and e.received_month in (select received_month from touched_month)
+    )
 ),
 -- A state without a time took effect at the export date of the oldest file that shows this content (sources.md §3).
 dated as (
@@ -54,7 +62,7 @@ dated as (
     group by p.ticket_id, p.known_at
 ),
 told as (
-    select p.ticket_id, p.known_at, p.content_id, d.status_at
+    select p.ticket_id, p.known_at, p.content_id, p.received_month, d.status_at
     from point p
     left join dated d on d.ticket_id = p.ticket_id and d.known_at = p.known_at
 ),
@@ -76,7 +84,8 @@ select
     content_id,
     known_at as known_from,
     lead(known_at, 1, timestamptz '9999-12-31 00:00:00+08') over (partition by ticket_id order by known_at) as known_to,
-    status_at
+    status_at,
+    received_month
 from version_point;
 
 -- A new version is what the standing content was not before, or what was never seen before (told apart by its update time in one batch).
@@ -90,24 +99,35 @@ from (
     left join version_point p
         on p.ticket_id = s.ticket_id and p.known_at = s.known_at and p.content_id = s.content_id
 ) m
-where sighting.ticket_id = m.ticket_id and sighting.content_id = m.content_id and sighting.batch_id = m.batch_id
+where sighting.received_month in (select received_month from touched_month)
+  and sighting.ticket_id = m.ticket_id and sighting.content_id = m.content_id and sighting.batch_id = m.batch_id
   and sighting.made_version <> m.made;
 
--- Only tickets whose versions changed go on: a night costs what changed.
-create temp table changed_ticket as
-select distinct coalesce(n.ticket_id, o.ticket_id) as ticket_id
-from version_now n
-full join (
-    select * from core.ticket_version where ticket_id in (select ticket_id from control.touched)
-) o on o.version_id = n.version_id and o.known_to = n.known_to and o.status_at is not distinct from n.status_at
-where n.version_id is null or o.version_id is null;
+create temp table version_before as
+select * from core.ticket_version where ticket_id in (select ticket_id from control.touched);
 
-delete from core.ticket_version where ticket_id in (select ticket_id from changed_ticket);
+-- Only tickets whose versions changed go on: a night costs what changed. With all months that their rows may be under.
+create temp table changed_ticket as
+with changed as (
+    select coalesce(n.ticket_id, o.ticket_id) as ticket_id
+    from version_now n
+    full join version_before o on o.version_id = n.version_id and o.known_to = n.known_to and o.status_at is not distinct from n.status_at
+    where n.version_id is null or o.version_id is null
+)
+select ticket_id, received_month from version_now where ticket_id in (select ticket_id from changed)
+union
+select ticket_id, received_month from version_before where ticket_id in (select ticket_id from changed);
+
+delete from core.ticket_version where {{ of_changed() }};
 
 insert into core.ticket_version
 select * from version_now where ticket_id in (select ticket_id from changed_ticket);
 
 drop table sighted;
+
+drop table touched_month;
 drop table standing;
 drop table version_point;
 drop table version_now;
+
+drop table version_before;

@@ -2,17 +2,17 @@
 -- reads:  changed_ticket, core.ticket_version, core.content, core.content_event, core.event_type
 -- writes: temp version (v is a small key for the joins of this refresh), temp life
 -- grain:  version × event, in order of effect
-{% from 'macros.sql' import mark_time with context %}
+{% from 'macros.sql' import mark_time, of_changed with context %}
 
 create temp table version as
 select
     row_number() over () as v,
     t.version_id, t.ticket_id, t.content_id, t.known_from, t.known_to, t.status_at,
     c.source, c.received_at, c.channel, c.ticket_type, c.urgency, c.category, c.area, c.unit, c.repeat,
-    c.due_at, c.limit_amount, c.limit_unit
-from core.ticket_version t
+    c.due_at, c.limit_amount, c.limit_unit, c.received_month
+from (select * from core.ticket_version where {{ of_changed() }}) t
 join core.content c on c.content_id = t.content_id
-where t.ticket_id in (select ticket_id from changed_ticket);
+where c.received_month in (select distinct received_month from changed_ticket);
 
 -- Sorted twice and no more: what a fold needs of another fold comes from the first pass.
 create temp table life as
@@ -25,6 +25,7 @@ with placed as (
     from version n
     join core.content_event e on e.content_id = n.content_id
     join core.event_type k on k.event_type = e.event_type
+    where e.received_month in (select distinct received_month from changed_ticket)
 ),
 -- The order of effect in one number: second, rank, the platform's order. Twice the place and one more tells which of two kinds came last.
 ordered as (

@@ -2,10 +2,10 @@
 -- reads:  changed_ticket, version, life, segment, state, clock_rule
 -- writes: core.posting, core.passage, core.clock (rows of the changed tickets are replaced)
 -- grain:  version × state
-{% from 'macros.sql' import mark_time with context %}
+{% from 'macros.sql' import mark_time, of_changed with context %}
 {% set clocks = ['accept', 'reply', 'close'] %}
 
-delete from core.posting where ticket_id in (select ticket_id from changed_ticket);
+delete from core.posting where {{ of_changed() }};
 
 -- A due that passes while nothing happens cuts the state in two: the second part, `overdue`, may begin in the future.
 insert into core.posting
@@ -42,13 +42,14 @@ select
     {{ mark_time('l.closed_mark') }},
     l.first_replied,
     case l.rating when 1 then 'satisfied' when 2 then 'basically_satisfied' when 3 then 'dissatisfied' end,
-    l.returned, l.reopened, l.extended, cast(l.urged as integer), cast(l.supervised as integer)
+    l.returned, l.reopened, l.extended, cast(l.urged as integer), cast(l.supervised as integer),
+    n.received_month
 from part p
 join life l on l.v = p.v and l.ordinal = p.ordinal
 join version n on n.v = p.v
 left join dispatched d on d.v = l.v and d.unit_no = l.unit_no;
 
-delete from core.passage where ticket_id in (select ticket_id from changed_ticket);
+delete from core.passage where {{ of_changed() }};
 
 -- Every ticket enters at `received`; after that a passage is a change of "open", named by the event that made it.
 insert into core.passage
@@ -71,16 +72,16 @@ named as (
     from openness
     where was_open is null or was_open <> is_open
 )
-select n.ticket_id, n.source, n.channel, n.known_from, n.known_to, p.effect_at, p.passage
+select n.ticket_id, n.source, n.channel, n.known_from, n.known_to, p.effect_at, p.passage, n.received_month
 from named p
 join version n on n.v = p.v;
 
-delete from core.clock where ticket_id in (select ticket_id from changed_ticket);
+delete from core.clock where {{ of_changed() }};
 
 insert into core.clock
 with final as (
     select
-        s.*, n.version_id, n.ticket_id, n.received_at,
+        s.*, n.version_id, n.ticket_id, n.received_at, n.received_month,
         {% for clock in clocks %}
         g.{{ clock }}_start, g.{{ clock }}_own_due, g.{{ clock }}_own_provisional{{ ',' if not loop.last }}
         {% endfor %}
@@ -107,7 +108,8 @@ select
     :calendar_version,
     coalesce(f.{{ clock }}_due_at = f.{{ clock }}_own_due and f.{{ clock }}_own_provisional, false),
     {% endif %}
-    f.{{ clock }}_done_at
+    f.{{ clock }}_done_at,
+    f.received_month
 from final f
 left join clock_rule r on r.v = f.v and r.clock = '{{ clock }}' and r.rule_id is not null
 {{ 'union all' if not loop.last }}

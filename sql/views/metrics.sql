@@ -5,7 +5,7 @@
 
 create view marts.metrics as
 select
-    cast(date_trunc('month', received_at) as date) as month, source, channel, ticket_type, category, area, unit
+    received_month as month, source, channel, ticket_type, category, area, unit
     {%- for key, condition in counts %},
     count(*) filter (where {{ condition }}) as {{ key }}
     {%- endfor +%}
@@ -13,4 +13,4 @@ from {{ postings }}
 where known_to = timestamptz '9999-12-31 00:00:00+08'
   and valid_from <= (select max(fetched_at) from control.batch)
   and valid_to > (select max(fetched_at) from control.batch)
-group by cast(date_trunc('month', received_at) as date), source, channel, ticket_type, category, area, unit;
+group by received_month, source, channel, ticket_type, category, area, unit;
