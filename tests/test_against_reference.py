@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -154,6 +155,42 @@ def test_the_list_behind_a_count_is_as_long_as_the_count(world: Filled, populati
             assert len(listed) == len(set(listed)) == total[count.key]
             if count.key in counted:
                 assert set(listed) == {one.version.ticket_id for one in received if counted[count.key](one)}
+
+
+@pytest.mark.parametrize("population", ["appeals", "cases", "visits"])
+def test_the_marked_list_counts_what_the_counts_count(world: Filled, population: str) -> None:
+    """In each group too; and what changed between two moments of knowledge is what the lists of both tell otherwise."""
+    made, warehouse = world
+    keys = [count.key for count in definitions(population)[0]]
+    earlier = moments(made, seed=6, count=1)[0][1]
+
+    def counted(scope: Scope) -> dict[str, tuple[Any, set[str]]]:
+        """By ticket the source and the counts that count it; of a confidential one the number tells the source."""
+        rows = questions.marked(warehouse, scope, APPEALS, ("source",))
+        return {row["ticket_id"]: (row["ticket_id"].partition(":")[0], {key for key in keys if row[f"in_{key}"]}) for row in rows}
+
+    for (start, end), (T, K) in zip(WINDOWS, moments(made, seed=5, count=3), strict=True):
+        scope = Scope.of(warehouse, population, start, end, T, K)
+        groups, total = questions.figures(warehouse, scope, APPEALS, ("source",))
+        now, then = counted(scope), counted(replace(scope, as_known=earlier))
+        for source, told in [(None, total), *((group["by"]["source"], group) for group in groups)]:
+            held = [marks for of, marks in now.values() if source in (None, of)]
+            assert {key: sum(key in marks for marks in held) for key in keys} == {key: told[key] for key in keys}
+        nothing: tuple[Any, set[str]] = (None, set())
+        differing = {key for key in then.keys() | now.keys() if then.get(key, nothing)[1] != now.get(key, nothing)[1]}
+        changed = questions.changed(warehouse, scope, APPEALS, earlier)
+        assert {row["ticket_id"] for row in changed if (row["was"] or set()) != (row["now"] or set())} == differing
+
+
+def test_the_passages_are_as_many_as_the_flow_says(world: Filled) -> None:
+    made, warehouse = world
+    for (start, end), (_, K) in zip(WINDOWS, moments(made, seed=7, count=3), strict=True):
+        scope = Scope.of(warehouse, "appeals", start, end, None, K)
+        _, total = questions.flow(warehouse, scope, APPEALS)
+        told = [row["passage"] for row in questions.passages(warehouse, scope, APPEALS, "month")]
+        assert {name: told.count(name) for name in total if name != "closing"} == {name: total[name] for name in total if name != "closing"}
+        steps = questions.flow_steps(warehouse, scope, APPEALS, "month")
+        assert sum(count for step in steps.values() for count in step.values()) + total["opening"] == len(told)
 
 
 @pytest.mark.parametrize("population", ["appeals", "cases"])

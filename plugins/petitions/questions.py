@@ -394,6 +394,38 @@ def flow_steps(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str
     return steps
 
 
+def passages(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], step: str) -> Iterator[dict[str, Any]]:
+    """The passages that :func:`flow_steps` counts, one after the other, and before them the tickets that :func:`opening` counts.
+
+    A row has ``passage`` (``opening``, ``received``, …), ``passed_at`` and ``period``, its step; a ticket that passed twice is there twice.
+    """
+    rows = warehouse.stream(
+        f"""
+        with passed as (
+            select ticket_id, cast(:start as timestamptz) as passed_at, 'opening' as passage, version_id, received_at
+            from core.posting
+            where {STANDING.replace(":as_of", ":before")} and {of_population(scope, appeal_channels)} and valid and not closed
+            union all
+            select p.ticket_id, p.passed_at, p.passage, v.version_id, c.received_at
+            from (select * from core.passage where {of_population(scope, appeal_channels)}) p
+            join core.ticket_version v on v.ticket_id = p.ticket_id and v.known_from = p.known_from
+            join core.content c on c.content_id = v.content_id
+            where p.known_from <= :as_known and p.known_to > :as_known and p.passed_at between :start and :end
+        )
+        select p.ticket_id, p.passage, p.passed_at, p.received_at, c.title, c.unit, c.restricted,
+               cast(date_trunc('{step}', p.passed_at) as date) as period
+        from passed p
+        join core.ticket_version v on v.version_id = p.version_id
+        join core.content c on c.content_id = v.content_id
+        order by p.passed_at, p.ticket_id, p.passage
+        """,
+        scope.parameters() | channel_parameters(appeal_channels) | {"before": moment(scope.start, time.min) - timedelta(seconds=1)},
+    )
+    for row in rows:
+        row["period"] = _printed(step, row["period"])
+        yield _confidential(row, {"passage", "period"}) if row["restricted"] else row
+
+
 def reconciliation(warehouse: Warehouse, batch_id: str | None = None) -> list[dict[str, Any]]:
     """The equation of every batch (sources.md, common rules), newest last; ``status`` is red where it does not hold."""
     rows = warehouse.rows(

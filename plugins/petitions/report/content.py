@@ -82,7 +82,7 @@ def gather(
     tells_repeats = [source for source, fields in settings.source_maps.items() if "repeat" in fields.get("fields", {})]
     printed = _numbered(
         sections.overview(asked),
-        sections.trend(asked),
+        sections.trend(asked, lists),
         sections.indicators(asked),
         sections.kinds(asked),
         sections.units(asked),

@@ -18,7 +18,7 @@ from petitions.report.lists import TicketList, label, plain
 # Characters of all packed lists together.
 ROOM = 7_000_000
 # What a reader sees of a ticket; the other columns of a list serve to pick its rows.
-SHOWN = ("ticket_id", "title", "unit", "received_at", "due_at", "closed_at", "class")
+SHOWN = ("ticket_id", "title", "unit", "received_at", "passed_at", "due_at", "closed_at", "class")
 _LEFT_OUT = ("category", "provisional", "satisfaction")
 
 

@@ -37,6 +37,9 @@ COLUMNS = {
 FURTHER = {
     "card": "预警",
     "working_days_left": "剩余工作日",
+    "passage": "进出",
+    "passed_at": "进出时间",
+    "period": "时段",
     "was": "上一期状态",
     "now": "本期状态",
     "learned_at": "得知时间",
@@ -64,6 +67,14 @@ _WORDS: dict[str, Mapping[str, str]] = {
     "satisfaction": SATISFACTION,
     "source": SOURCE_LABELS,
     "card": {"red": "红牌", "yellow": "黄牌"},
+    "passage": {
+        "opening": "期初未办结",
+        "received": "登记",
+        "reopened": "重办",
+        "restored": "恢复",
+        "closed": "办结",
+        "excluded": "退出",
+    },
     "by_age": metrics.AGES,
     "by_due_in": metrics.DUE_IN,
 }

@@ -58,10 +58,11 @@ def overview(asked: Inquiry) -> Section:
     )
 
 
-def trend(asked: Inquiry) -> Section:
+def trend(asked: Inquiry, lists: TicketLists) -> Section:
     """Received, closed and open per day, month or year, as far as the data goes."""
     title = "受理、办结与未办结趋势"
     rows = asked.steps()
+    lists.flow(rows)
     if not rows:
         return blocks.section("trend", title, blocks.note("统计时段内没有可供绘制的数据。"))
     told = {"受理量": ("received", "column"), "办结（当期）": ("flow_closed", "column"), "期末未办结": ("flow_closing", "line")}

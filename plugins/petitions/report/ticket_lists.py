@@ -43,6 +43,28 @@ class TicketLists:
         self._groupings[population] = groupings
         self._confidential[population] = self._confidential_groups(population, groupings)
 
+    def flow(self, printed: Sequence[tuple[str, Mapping[str, str]]]) -> None:
+        """The passages behind the trend.
+
+        :param printed: the steps of the trend, with their figures by metric. What is open at the end of a step, or at the beginning of a
+            later one, follows from the lines above it and has no list of its own.
+        """
+        if not printed:
+            return
+        asked = self.asked
+        rows = questions.passages(asked.held, asked.scope("appeals"), asked.appeal_channels, asked.step)
+        columns = ("ticket_id", "title", "unit", "received_at", "passage", "passed_at", "period")
+        self._write("appeals_flow", rows, columns)
+        for place, (label, ids) in enumerate(printed):
+            for metric, key in ids.items():
+                passage = metric.removeprefix("flow_")
+                if not metric.startswith("flow_") or passage == "closing" or (passage == "opening" and place):
+                    continue
+                one = asked.figures.book[key]
+                if one["value"]:
+                    one["tickets"] = "tickets/appeals_flow.csv"
+                    one["where"] = {lists.label("passage"): lists.words("passage", passage), lists.label("period"): label}
+
     def clear(self) -> None:
         """Leave no list in the folder."""
         for told in self.all.values():
