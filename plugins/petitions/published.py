@@ -66,7 +66,7 @@ def held(file: Path) -> Iterator[Path]:
             os.close(copy)
             copy = os.open(path(file), os.O_RDONLY)
             fcntl.flock(copy, fcntl.LOCK_SH)
-        yield Path(f"/proc/self/fd/{copy}")
+        yield Path(f"/dev/fd/{copy}")  # Linux and macOS both have it
     finally:
         os.close(copy)
 
