@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import petitions.check
+from petitions import crew
 from petitions.check import EVENTS, QUARANTINE, TICKETS, check
 from petitions.connections import Connection
+from petitions.examine import Part, Stretch
 from petitions.landing import Landing, Manifest
 from petitions.model import BEIJING
 from petitions.settings import CHECKOUT, Settings
@@ -172,6 +174,18 @@ def test_order_and_chunks_do_not_matter(settings: Settings, monkeypatch: pytest.
         (home.home / "secrets").mkdir(parents=True)
         (home.home / "secrets" / "person_key").write_bytes((settings.secrets / "person_key").read_bytes())
         assert key(stage(home, *shuffled)) == key(expected)
+
+
+def test_a_process_of_the_crew_ends_with_the_one_that_asked(settings: Settings, tmp_path: Path) -> None:
+    """In the middle of a part: a retry may be at work in the same folder by then."""
+    worker = crew._started(crew.Task("provincial", settings, tmp_path, FETCHED))
+    assert worker.stdin and worker.stdout
+    records = [petition(f"P{number:07}") for number in range(20_000)]
+    crew._send(worker.stdin, Part(0, 0, (Stretch("records.jsonl.gz", 1, None, records, len(records)),)))
+    worker.stdin.close()
+    assert (worker.stdout.read(), worker.wait(timeout=120)) == (b"", 1)
+    worker.stdout.close()
+    assert not list(tmp_path.glob("*.parquet"))
 
 
 def test_checking_again_writes_the_same(settings: Settings) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from typing import IO, Any
 
 from petitions.examine import Examined, Examiner, Part
@@ -125,19 +126,28 @@ def work() -> None:
     """One process of the crew: the task first, then part after part until nothing more comes."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not come between
-    given = sys.stdin.buffer
+    given: SimpleQueue[Any] = SimpleQueue()
+    Thread(target=_listen, args=(given,), daemon=True).start()
+    task: Task = given.get()
     examiner = None
-    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        task: Task = pickle.load(given)
+    while True:
+        part: Part = given.get()
+        try:
+            examiner = examiner or task.examiner()
+            answer: Any = examiner(part)
+        except LaneStopped as stopped:
+            answer = str(stopped)
+        except Exception as error:  # noqa: BLE001 - told by kind and place
+            answer = _where(error)
+        _send(answers, answer)
+
+
+def _listen(given: SimpleQueue[Any]) -> None:
+    """Whoever asked may be killed at any moment. A retry then works in the same folder, so that nothing may be written there any more."""
+    with suppress(EOFError, OSError, pickle.UnpicklingError, KeyboardInterrupt):
         while True:
-            part: Part = pickle.load(given)
-            try:
-                examiner = examiner or task.examiner()
-                _send(answers, examiner(part))
-            except LaneStopped as stopped:
-                _send(answers, str(stopped))
-            except Exception as error:  # noqa: BLE001 - told by kind and place
-                _send(answers, _where(error))
+            given.put(pickle.load(sys.stdin.buffer))
+    os._exit(1)
 
 
 def _where(error: Exception) -> str:
