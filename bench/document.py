@@ -28,6 +28,9 @@ def _page(results: list[Result]) -> Iterator[str]:
     yield "Written by `make bench`; do not edit. Ours and the alternatives read the same input on one machine, one after the other."
     yield "The first ratio compares processor time, of all processes that took part, a database server's too; other work on the machine"
     yield "disturbs it least. Beside it stand wall time and the peak of memory over all these processes."
+    busy = max((result.busy for result in results), default=0.0)
+    if busy > 3:
+        yield f"**The machine was busy with other work while this was measured (load averages up to {busy}): its wall times tell little.**"
     yield ""
     for part, told in (
         ("load", _load),
@@ -48,7 +51,8 @@ def _load(results: list[Result]) -> Iterator[str]:
     yield "## End to end: landed records to marts"
     yield ""
     yield "Ours checks, normalises, masks, quarantines, loads and computes versions, clocks, ledger and marts; the others only load."
-    yield "A ratio above 1 says how many times longer the other takes for one record. Where a history holds more than 100 thousand records"
+    yield "A ratio above 1 says how many times longer the other takes for one record. Small histories tell of starts: each of our eight or"
+    yield "more batches starts its checks anew. Where a history holds more than 100 thousand records"
     yield "the alternatives load a sample of so many, some of every batch, and are compared by the record, starts of processes included."
     yield ""
     for engine, tickets in sorted({(result.engine, result.tickets) for result in results}):
@@ -60,7 +64,7 @@ def _load(results: list[Result]) -> Iterator[str]:
         yield f"### {tickets:,} tickets ({ours.amount:,} records) on {_ENGINES[engine]}"
         yield ""
         yield from _table(
-            ("", "ratio", "of processor", "records/s", "seconds", "processor s", "peak MiB"),
+            ("", "ratio", "of wall time", "records", "records/s", "seconds", "processor s", "peak MiB"),
             sorted(rows, key=lambda row: row[0] != "**ours**"),
         )
         steps = ours.best.told.get("steps", {})
@@ -210,9 +214,6 @@ def _closing(results: list[Result]) -> Iterator[str]:
     yield "- " + ", ".join(f"{name} {told}" for name, told in versions().items())
     moments = sorted(result.at for result in results)
     if moments:
-        busy = sorted(result.busy for result in results if result.busy)
-        if busy and busy[-1] > 3:
-            yield f"- **the machine was busy with other work**: load averages of {busy[0]} to {busy[-1]}; wall times say little then"
         yield f"- measured {moments[0]} to {moments[-1]}, at {', '.join(sorted({result.commit for result in results}))}"
     yield ""
     yield "```"
