@@ -25,13 +25,15 @@ def export(home: Path, folder: Path, most: int) -> int:
     """
     settings, count = Settings(home.absolute(), CHECKOUT / "config"), 0
     landing, made = Landing.of(settings), json.loads((home / MADE).read_text(encoding="utf-8"))
-    share, holds = min(1.0, most / made["records"]), {batch["batch_id"]: batch["landed"] for batch in made["batches"]}
+    holds = {batch["batch_id"]: batch["landed"] for batch in made["batches"]}
+    # One record of every batch, and an equal share of the rest.
+    share = (most - len(holds)) / made["records"] if most < made["records"] else 1
     for manifest in landing.batches():
         source = create(manifest.source, Connection(f"petitions_{manifest.source}", ""), settings)
         target = folder / manifest.source / f"{manifest.batch_id}.jsonl"
         target.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as lines:
-            for item in islice(landed(manifest, landing, source), int(holds[manifest.batch_id] * share)):
+            for item in islice(landed(manifest, landing, source), 1 + int(holds[manifest.batch_id] * share)):
                 lines.write(json.dumps(item.raw, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
                 count += 1
     return count

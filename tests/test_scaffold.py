@@ -16,7 +16,7 @@ from petitions.cli import main
 from petitions.scaffold import KINDS, CannotBegin, new_source
 from petitions.settings import CHECKOUT
 
-PARTS = ("plugins", "config", "expectations", "gx", "sql", "platforms", "tests")
+PARTS = ("plugins", "config", "expectations", "gx", "sql", "platforms", "scripts", "tests")
 NAMES = [f"county_{kind}" for kind in KINDS]
 DOC = (CHECKOUT / "docs" / "new-source.md").read_text(encoding="utf-8")
 
