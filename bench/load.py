@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from bench import generate, measure, ours
 from bench.records import export
 from bench.results import CACHE, Result
@@ -137,8 +139,13 @@ def _alternative(what: str, tickets: int, fresh: Callable[[str], Engine], scratc
     engine, file = fresh("bench_other"), scratch / "other.duckdb"
     connection = json.dumps(engine.connection or {"conn_type": "duckdb", "host": str(file)})
     command = [PYTHON, SCRIPTS / words[0], *(connection if word == "ENGINE" else word for word in words[1:])]
-    told = measure.run(command, env={"BENCH_SCRATCH": str(scratch), "PYTHONPATH": ""}, server=engine.server)
-    file.unlink(missing_ok=True)
+    try:
+        told = measure.run(command, env={"BENCH_SCRATCH": str(scratch), "PYTHONPATH": ""}, server=engine.server)
+    except measure.Failed as failed:  # the others are measured all the same
+        click.echo(f"load {what} {engine.name} {tickets:,} tickets: no result: {failed}", sys.stderr)
+        return
+    finally:
+        file.unlink(missing_ok=True)
     Result("load", what, engine.name, tickets, told.told["records"], [told], note=note).keep().say()
 
 

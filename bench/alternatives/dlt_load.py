@@ -67,7 +67,8 @@ def _format(options: dict[str, Any]) -> dict[str, Any]:
 def _destination(dlt: Any, engine: dict[str, Any]) -> Any:
     if engine["conn_type"] == "duckdb":
         return dlt.destinations.duckdb(engine["host"])
-    return dlt.destinations.postgres(f"postgresql://{engine['login']}@{engine['host']}:{engine['port']}/{engine['schema']}")
+    # The server trusts its own machine, but dlt does not start without a password.
+    return dlt.destinations.postgres(f"postgresql://{engine['login']}:none@{engine['host']}:{engine['port']}/{engine['schema']}")
 
 
 def _pages(source: Path, options: dict[str, Any]) -> Iterator[Any]:
