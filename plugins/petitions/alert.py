@@ -77,27 +77,47 @@ def send(bot: Connection, alert: Alert, now: float | None = None) -> None:
     :param now: seconds since 1970, for the signature; the present by default.
     :raises NotSent: without the address in it, which holds the key.
     """
-    import requests
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_incrementing
 
     kind = BOTS.get(bot.extra.get("bot", ""))
     if kind is None or not bot.host:
         raise NotSent(f"connection {bot.conn_id}: expected a host and extra.bot one of {', '.join(BOTS)}, found {bot.extra.get('bot')!r}")
+    attempts = Retrying(
+        retry=retry_if_exception_type(_Away),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_incrementing(start=PAUSE_S, increment=PAUSE_S),
+        reraise=True,
+    )
+    try:
+        refused = attempts(_post, bot, kind, alert, now)
+    except _Away as away:
+        refused = str(away)
+    if refused:
+        raise NotSent(f"{bot.extra['bot']} bot at {bot.host} did not take the message ({refused}); see connection {bot.conn_id}")
+
+
+class _Away(Exception):
+    """The bot could not be reached, or what stands before it is broken or busy. Says why, without the address."""
+
+
+def _post(bot: Connection, kind: Bot, alert: Alert, now: float | None) -> str | None:
+    """What the bot refuses the message with: the key, the signature, or a word that it wants in every message. None where it took it.
+
+    :raises _Away: where it did not read the message.
+    """
+    import requests
+
     body = {"msgtype": "text", "text": {"content": _cut(alert.text, kind.most)}}
-    told = ""
-    for attempt in range(ATTEMPTS):
-        time.sleep(PAUSE_S * attempt)
-        try:
-            answer = requests.post(_address(bot, kind, time.time() if now is None else now), json=body, timeout=TIMEOUT_S)
-            found: Any = answer.json() if answer.ok else {}
-        except (requests.RequestException, ValueError) as error:
-            told = type(error).__name__  # its words hold the address
-            continue
-        if answer.ok and isinstance(found, dict) and found.get("errcode") == 0:
-            return
-        told = f"HTTP {answer.status_code}, errcode {found.get('errcode') if isinstance(found, dict) else None}"
-        if answer.status_code < 500 and answer.status_code != 429 and answer.ok:
-            break  # the bot has read it and says no: the key, the signature, or a word that it wants in every message
-    raise NotSent(f"{bot.extra['bot']} bot at {bot.host} did not take the message ({told}); see connection {bot.conn_id}")
+    try:
+        answer = requests.post(_address(bot, kind, time.time() if now is None else now), json=body, timeout=TIMEOUT_S)
+        found: Any = answer.json() if answer.ok else {}
+    except (requests.RequestException, ValueError) as error:
+        raise _Away(type(error).__name__) from None  # its words hold the address
+    errcode = found.get("errcode") if isinstance(found, dict) else None
+    told = f"HTTP {answer.status_code}, errcode {errcode}"
+    if not answer.ok:
+        raise _Away(told)
+    return None if errcode == 0 else told
 
 
 def _address(bot: Connection, kind: Bot, now: float) -> str:
