@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
@@ -118,6 +119,14 @@ class Stretch:
     def records(self) -> Iterator[Raw]:
         return map(decoded, io.BytesIO(self.content)) if isinstance(self.content, bytes) else iter(self.content)
 
+    def record(self, place: int) -> Raw:
+        """One of them, at its place from 0."""
+        return decoded(self._lines[place]) if isinstance(self.content, bytes) else self.content[place]
+
+    @cached_property
+    def _lines(self) -> list[bytes]:
+        return io.BytesIO(self.content).readlines() if isinstance(self.content, bytes) else []
+
 
 @dataclass(frozen=True)
 class Part:
@@ -179,7 +188,7 @@ class Examiner:
         found: dict[int, dict[str, Any]] = {}
         for row in sorted(refusals.keys() | {rows[place] for place in sheet.faulty}):
             stretch, place = part.at(row - part.first_row)
-            raw = next(islice(stretch.records(), place, None))
+            raw = stretch.record(place)
             one = sheet.faulty.get(row - part.first_row) or self.normaliser(raw, export_at=stretch.export_at, file=stretch.file)
             found[row] = _quarantined(one, refusals.get(row), self.normaliser, raw) | {
                 "file": stretch.file,
