@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from itertools import chain, islice
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -31,9 +32,10 @@ import pyarrow.parquet as pq
 
 from petitions import crew, data_docs, privacy
 from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, Stretch, per_event, write_part
+from petitions.judge import Judge
 from petitions.model import BEIJING, QUARANTINE_LABELS, QUARANTINE_RULES
 from petitions.normalise import Normaliser
-from petitions.quality import ROW
+from petitions.quality import ROW, great_expectations
 from petitions.said import Said, printed
 from petitions.settings import Settings
 from petitions.sources.base import Raw, Source
@@ -44,9 +46,9 @@ if TYPE_CHECKING:
     from petitions.landing import Landing, Manifest
 
 #: Records of a part.
-PART = 20_000
+PART = 10_000
 # From so many parts on several processes are worth their start.
-_MANY = 3
+_MANY = 2
 
 QUARANTINE = pa.schema(
     [
@@ -98,27 +100,35 @@ def check(
     aside = target.with_name(f".{manifest.batch_id}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True, mode=0o700)
-    task = crew.Task(manifest.source, settings, aside, manifest.fetched_at)
     normaliser = Normaliser(source, settings.source_maps[source.name], privacy.load_key(settings.secrets))
-    examiner = Examiner(normaliser, aside, manifest.fetched_at)
-    batch = _Batch(manifest, examiner, frozenset(trace))
-    parts = _parts(manifest, landing, source)
-    first = list(islice(parts, _MANY))
-    for done in map(examiner, first) if len(first) < _MANY or crew.size() == 1 else crew.examined(task, chain(first, parts)):
-        batch.take(done)
+    judge = Judge(normaliser, manifest.fetched_at)
+    batch = _Batch(manifest, aside, judge, frozenset(trace))
+    for part, done in _examined(_parts(manifest, landing, source), Examiner(normaliser, aside, manifest.fetched_at)):
+        batch.take(part, done)
     summary = batch.settle()
     (aside / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     aside.replace(target)
     if staging is None:
-        _show(settings, manifest, examiner)
+        _show(settings, manifest, judge)
     return summary
 
 
-def _show(settings: Settings, manifest: Manifest, examiner: Examiner) -> None:
+def _examined(parts: Iterator[Part], examiner: Examiner) -> Iterator[tuple[Part, Examined]]:
+    """By a crew where there is enough for one to do."""
+    first = list(islice(parts, _MANY))
+    if len(first) < _MANY or crew.size() == 1:
+        yield from ((part, examiner(part)) for part in chain(first, parts))
+        return
+    Thread(target=great_expectations).start()  # for seconds, in which the crew is at work already
+    source = examiner.normaliser.source
+    yield from crew.examined(crew.Task(source.name, source.settings, examiner.folder, examiner.fetched_at), chain(first, parts))
+
+
+def _show(settings: Settings, manifest: Manifest, judge: Judge) -> None:
     """Pages for people: a batch that is checked is not held up by them."""
     try:
-        data_docs.publish(settings, manifest, examiner.suites)
+        data_docs.publish(settings, manifest, judge.suites)
     except Exception as error:  # noqa: BLE001
         log.warning("%s: the pages of what the checks found were not written (%s)", manifest.source, type(error).__name__)
 
@@ -191,36 +201,33 @@ class _Batch:
     """A batch on its way: its parts are taken as they are done, then the whole is settled."""
 
     manifest: Manifest
-    examiner: Examiner
+    folder: Path
+    judge: Judge
     trace: frozenset[Place] = frozenset()
     parts: dict[int, range] = field(default_factory=dict)
-    bad: dict[int, dict[str, Any]] = field(default_factory=dict)
     remarks: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.folder = self.examiner.folder
-        self.platform_suite, self.ticket_suite = self.examiner.suites
-        self.tallies: tuple[list[Any], list[Any]] = ([], [])
+        self.bad = self.judge.bad
+        self.platform_suite, self.ticket_suite = self.judge.suites
 
-    def take(self, done: Examined) -> None:
+    def take(self, part: Part, done: Examined) -> None:
         """Keep what the whole batch must know of a part."""
         self.parts[done.part] = done.rows
-        self.bad |= done.bad
         self.remarks += done.remarks
         self.unknown += done.unknown
-        for kept, told in zip(self.tallies, done.tallies, strict=True):
-            kept.append(told)
+        self.judge.take(part, done)
 
     def settle(self) -> dict[str, Any]:
         """Decide what comes twice, see to the staged files, and tell the figures."""
-        for suite, told in zip((self.platform_suite, self.ticket_suite), self.tallies, strict=True):
-            suite.add_up(told)
+        self.judge.settle()
         if not self.parts:
             for name, schema in (("tickets.parquet", TICKETS), ("events.parquet", EVENTS), ("narrow", NARROW)):
                 write_part(self.folder, name, 0, schema.empty_table())
         with _engine(self.folder) as whole:
-            whole.execute(f"create view narrow as select * from read_parquet('{self.folder}/narrow/*.parquet')")
+            whole.register("unfit", pa.table({ROW: pa.array(self.judge.unfit, pa.int64())}))
+            whole.execute(_NARROW.format(folder=self.folder))
             self._quarantine_clashes(whole)
             whole.execute(_REPEATED)
             self._take_out(whole)
@@ -278,7 +285,7 @@ class _Batch:
 
     def _take_out(self, whole: duckdb.DuckDBPyConnection) -> None:
         """Of the staged parts, only those are written anew in which something goes or is dated anew."""
-        rows = whole.execute("select row, stays, export_at from repeated union all select row, false, null from gone where good").fetchall()
+        rows = whole.execute(_MOVED).fetchall()
         moved = {row: export_at if stays else None for row, stays, export_at in rows}
         gone = {row for row, stays, _ in rows if not stays}
         parts = sorted(self.parts.items(), key=lambda item: item[1].start)
@@ -321,7 +328,7 @@ class _Batch:
         bad = quarantine_message(one["rule"] for one in quarantine)
         if bad:
             yield bad
-        most = self.examiner.normaliser.source.settings.options.checks.quarantine_share
+        most = self.judge.normaliser.source.settings.options.checks.quarantine_share
         if len(quarantine) > most * landed:
             share = f"{100 * len(quarantine) / landed:.1f} % of the batch"
             yield Said(
@@ -332,6 +339,19 @@ class _Batch:
         yield from self.ticket_suite.messages()
 
 
+# A record that only a suite refused was staged with its part, and has to be taken out.
+_NARROW = """
+create view narrow as
+select * replace (good and row not in (select row from unfit) as good)
+from read_parquet('{folder}/narrow/*.parquet')
+"""
+_MOVED = """
+select row, stays, export_at from repeated
+union all
+select row, false, null from gone where good
+union all
+select row, false, null from unfit
+"""
 # Numbers that come more than once, each content of theirs once: the first row that shows it.
 _SEVERAL = """
 select distinct on (source_no, updated_at, update_key, content) row, source_no, content, updated_at, update_key, file, line

@@ -55,7 +55,7 @@ def size() -> int:
     return min(len(os.sched_getaffinity(0)), MOST)
 
 
-def examined(task: Task, parts: Iterable[Part]) -> Iterator[Examined]:
+def examined(task: Task, parts: Iterable[Part]) -> Iterator[tuple[Part, Examined]]:
     """The parts as they are done, in any order; few of them are in memory at once.
 
     :raises LaneStopped: where a part cannot be examined, or a process ended.
@@ -65,15 +65,15 @@ def examined(task: Task, parts: Iterable[Part]) -> Iterator[Examined]:
     for worker in workers:
         idle.put(worker)
 
-    def ask(part: Part) -> Examined:
+    def ask(part: Part) -> tuple[Part, Examined]:
         worker = idle.get()
         answer = _asked(worker, part)
         idle.put(worker)
-        return answer
+        return part, answer
 
     try:
         with ThreadPoolExecutor(len(workers)) as threads:
-            waiting: set[Future[Examined]] = set()
+            waiting: set[Future[tuple[Part, Examined]]] = set()
             for part in parts:
                 waiting.add(threads.submit(ask, part))
                 if len(waiting) > len(workers):

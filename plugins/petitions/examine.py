@@ -1,7 +1,8 @@
-"""One part of a landed batch: its records normalised and checked, the good ones staged, the bad ones named.
+"""One part of a landed batch: its records normalised, those that could be read staged, the others named; the columns that are judged.
 
 A part is a stretch of a batch's records in the order received. Parts know nothing of each other, so that several can be at work at
-once (:mod:`petitions.crew`); what the whole batch must be asked, such as which numbers come twice, is left to :mod:`petitions.check`.
+once (:mod:`petitions.crew`). The suites judge many at a time (:mod:`petitions.judge`); what the whole batch must be asked, such as which
+numbers come twice, is left to :mod:`petitions.check`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from functools import cached_property
 from itertools import chain, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -28,11 +29,8 @@ import pyarrow.parquet as pq
 from petitions import privacy
 from petitions.model import BEIJING, QUARANTINE_RULES
 from petitions.normalise import Normalised, Normaliser, stamp
-from petitions.quality import ROW, TICKET_SUITE, Refusal, Suite, Tally, add
+from petitions.quality import ROW, TICKET_SUITE, Suite
 from petitions.sources.base import LaneStopped, Raw
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Records are held as Python objects for so many at a time; what stays of a part are columns.
 _AT_ONCE = 2_000
@@ -149,16 +147,31 @@ class Part:
         raise IndexError(place)
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A record that does not load. ``found`` tells of each rule what was found where, masked."""
+
+    record_id: str
+    source_no: str | None
+    updated_at: datetime | None
+    found: dict[str, str]
+
+
 @dataclass
 class Examined:
-    """What a part came to, beside the files that were written. ``bad`` holds the rows of ``quarantine.parquet`` by row of the batch."""
+    """What a part came to, beside the files that were written.
+
+    ``platform`` and ``canonical`` have a row for every record: the columns that the suite of the source looks at, as cleaned text, and
+    those of the suite of the canonical ticket. ``faults`` are the records that could not be read, by row of the batch.
+    """
 
     part: int
     rows: range
-    bad: dict[int, dict[str, Any]]
+    platform: pa.Table
+    canonical: pa.Table
+    faults: dict[int, Fault]
     remarks: Counter[str]
     unknown: Counter[str]
-    tallies: tuple[dict[int, Tally], dict[int, Tally]]
 
 
 class Examiner:
@@ -166,41 +179,38 @@ class Examiner:
 
     def __init__(self, normaliser: Normaliser, folder: Path, fetched_at: datetime) -> None:
         self.normaliser, self.folder, self.fetched_at = normaliser, folder, fetched_at
-        self.suites = Suite(normaliser.source.name), Suite(TICKET_SUITE)
+        self._platform = sorted(Suite(normaliser.source.name).columns)
+        self._canonical = sorted(Suite(TICKET_SUITE).columns)
 
     def __call__(self, part: Part) -> Examined:
         with _no_garbage():
-            sheet = _Sheet(self.normaliser, sorted(self.suites[0].columns))
+            sheet = _Sheet(self.normaliser, self._platform)
             for stretch in part.stretches:
                 records = stretch.records()
                 while some := list(islice(records, _AT_ONCE)):
                     sheet.take(some, stretch)
+            self._write(part, sheet)
             rows = range(part.first_row, part.first_row + sheet.count)
-            for suite in self.suites:
-                suite.tallies = {}
-            refusals = self.suites[1].refuse(sheet.ticket_frame(rows, self.suites[1].columns, self.fetched_at))
-            add(refusals, self.suites[0].refuse(sheet.platform_frame(rows)))
-            bad = self._bad(part, rows, sheet, refusals)
-            self._write(part, rows, sheet, bad)
-            return Examined(part.number, rows, bad, sheet.remarks, sheet.unknown, (self.suites[0].tallies, self.suites[1].tallies))
+            number = pa.array(rows, pa.int64())
+            return Examined(
+                part.number,
+                rows,
+                sheet.platform_table(number),
+                sheet.canonical_table(number, self._canonical, self.fetched_at),
+                {rows[place]: self._fault(part, place, one) for place, one in sheet.faulty.items()},
+                sheet.remarks,
+                sheet.unknown,
+            )
 
-    def _bad(self, part: Part, rows: range, sheet: _Sheet, refusals: dict[int, Refusal]) -> dict[int, dict[str, Any]]:
-        found: dict[int, dict[str, Any]] = {}
-        for row in sorted(refusals.keys() | {rows[place] for place in sheet.faulty}):
-            stretch, place = part.at(row - part.first_row)
-            raw = stretch.record(place)
-            one = sheet.faulty.get(row - part.first_row) or self.normaliser(raw, export_at=stretch.export_at, file=stretch.file)
-            found[row] = _quarantined(one, refusals.get(row), self.normaliser, raw) | {
-                "file": stretch.file,
-                "line": stretch.first_line + place,
-            }
-        return found
+    def _fault(self, part: Part, place: int, one: Normalised) -> Fault:
+        stretch, within = part.at(place)
+        return fault_of(one, self.normaliser, stretch.record(within))
 
-    def _write(self, part: Part, rows: range, sheet: _Sheet, bad: dict[int, dict[str, Any]]) -> None:
-        good = [row not in bad for row in rows]
+    def _write(self, part: Part, sheet: _Sheet) -> None:
+        good = [place not in sheet.faulty for place in range(sheet.count)]
         told = sheet.tickets
         narrow = {name: told[name] for name in ("source_no", "updated_at", "update_key", "export_at")} | {
-            ROW: pa.array(rows, pa.int64()),
+            ROW: pa.array(range(part.first_row, part.first_row + sheet.count), pa.int64()),
             "content": pc.coalesce(told["content_id"], pa.array(sheet.record_ids, pa.string())),
             "file": pa.chunked_array([pa.repeat(one.file, one.size) for one in part.stretches], pa.string()),
             "line": pa.array(chain.from_iterable(range(one.first_line, one.first_line + one.size) for one in part.stretches), pa.int64()),
@@ -208,7 +218,7 @@ class Examiner:
             "events": pa.array(sheet.event_counts, pa.int32()),
         }
         tickets, events = told.select(TICKETS.names), sheet.events
-        if bad:
+        if sheet.faulty:
             tickets, events = tickets.filter(pa.array(good)), events.filter(per_event(good, sheet.event_counts))
         write_part(self.folder, "narrow", part.number, pa.table(narrow).select(NARROW.names).cast(NARROW))
         write_part(self.folder, "tickets.parquet", part.number, tickets)
@@ -259,44 +269,37 @@ class _Sheet:
         self._tickets.append(_ticket_table(found, normaliser.source.name))
         self._events.append(_event_table(found))
 
-    def platform_frame(self, rows: range) -> pd.DataFrame:
+    def platform_table(self, rows: pa.Array) -> pa.Table:
         """The platform's own fields, as cleaned text."""
-        import pandas as pd
+        return pa.table({ROW: rows} | {name: pa.array(column, pa.string()) for name, column in self.platform.items()})
 
-        return pd.DataFrame({ROW: rows} | {name: pd.Series(column, dtype=object) for name, column in self.platform.items()})
-
-    def ticket_frame(self, rows: range, columns: frozenset[str], fetched_at: datetime) -> pd.DataFrame:
+    def canonical_table(self, rows: pa.Array, columns: Sequence[str], fetched_at: datetime) -> pa.Table:
         """What normalising found: attributes of the canonical ticket, and one column per quarantine rule for what could not be read."""
-        import pandas as pd
-
         told = self.tickets
-        return pd.DataFrame({ROW: rows} | {name: self._frame_column(name, told, len(rows), fetched_at) for name in sorted(columns)})
+        return pa.table({ROW: rows} | {name: self._canonical_column(name, told, fetched_at) for name in columns})
 
-    def _frame_column(self, name: str, told: pa.Table, count: int, fetched_at: datetime) -> Any:
-        import numpy as np
-        import pandas as pd
-
+    def _canonical_column(self, name: str, told: pa.Table, fetched_at: datetime) -> pa.Array | pa.ChunkedArray:
         if name in QUARANTINE_RULES:
-            faults = np.full(count, None, dtype=object)
+            faults: list[str | None] = [None] * self.count
             for place, one in self.faulty.items():
                 faults[place] = by_rule(one).get(name)
-            return faults
+            return pa.array(faults, pa.string())
         if name == "fetched_at":
-            return np.full(count, stamp(fetched_at), dtype="datetime64[s]")
+            return pa.repeat(pa.scalar(stamp(fetched_at), pa.int64()), self.count).cast(_SECONDS)
         if name == "received_year":
-            beijing = told["received_at"].cast(pa.timestamp("us", BEIJING.key))
-            return pd.array(pc.year(beijing).to_pylist(), dtype="Int64")
+            return pc.year(told["received_at"].cast(pa.timestamp("us", BEIJING.key)))
         if name not in TICKETS.names:
             raise LaneStopped(
                 f"expectations/{TICKET_SUITE}.json: expected columns of the canonical ticket or rules of quarantine, found {name}; "
                 "correct the suite"
             )
-        column = told[name]
-        if pa.types.is_timestamp(column.type):
-            return column.cast(_SECONDS).cast(pa.int64()).to_numpy().astype("datetime64[s]") if column.null_count == 0 else _moments(column)
-        if pa.types.is_integer(column.type):
-            return pd.array(column.to_pylist(), dtype="Int64")
-        return pd.Series(column.to_pylist(), dtype=bool if name == "out_of_order" else object)
+        return told[name].cast(_SECONDS) if told[name].type == _TIME else told[name]
+
+
+def fault_of(one: Normalised, normaliser: Normaliser, raw: Raw) -> Fault:
+    """What is told of a record that does not load."""
+    found = {rule: privacy.mask_text(text, one.names) or "" for rule, text in by_rule(one).items()}
+    return Fault(one.record_id or normaliser.record_id(raw), one.source_no, one.updated_at, found)
 
 
 def by_rule(one: Normalised) -> dict[str, str]:
@@ -331,14 +334,6 @@ def write_part(folder: Path, name: str, number: int, table: pa.Table) -> None:
 # --- tables -------------------------------------------------------------------------------------------------------------
 
 
-def _moments(column: pa.ChunkedArray) -> Any:
-    """With gaps."""
-    import numpy as np
-
-    whole = column.cast(_SECONDS).cast(pa.int64())
-    return np.where(whole.is_null().to_numpy(), np.datetime64("NaT", "s"), whole.fill_null(0).to_numpy().astype("datetime64[s]"))
-
-
 def _ticket_table(found: list[Normalised], source: str) -> pa.Table:
     """One row per record, in their order; of a faulty one only what could be read of it."""
     outside = dict(zip(_FOUND, zip(*map(_found, found), strict=True), strict=True))
@@ -367,23 +362,6 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         return pa.array(values, kind)
     seconds = [value if value is None or value.__class__ is int else stamp(value) for value in values]
     return pa.array(seconds, pa.int64()).cast(_SECONDS).cast(_TIME)
-
-
-def _quarantined(one: Normalised, refusal: Refusal | None, normaliser: Normaliser, raw: Raw) -> dict[str, Any]:
-    if refusal is None:
-        raise LaneStopped(
-            f"{normaliser.source.name}: expected a red expectation for {'、'.join(sorted(by_rule(one)))}, found none that fails; "
-            f"restore it in expectations/{normaliser.source.name}.json or expectations/ticket.json"
-        )
-    found = by_rule(one).get(refusal.rule)
-    reason = f"{refusal.sentence}: {privacy.mask_text(found, one.names)}" if found else refusal.sentence
-    return {
-        "record_id": one.record_id or normaliser.record_id(raw),
-        "source_no": one.source_no,
-        "rule": refusal.rule,
-        "reason": reason,
-        "updated_at": one.updated_at,
-    }
 
 
 @contextmanager

@@ -16,13 +16,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
+from importlib.util import LazyLoader, find_spec, module_from_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from petitions.model import QUARANTINE_RULES
 from petitions.privacy import mask_text
@@ -87,8 +90,8 @@ class Suite:
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """Every column that an expectation looks at."""
-        return frozenset(column for expectation in self.expectations.values() for column in _columns(expectation.configuration.kwargs))
+        """Every column that an expectation looks at; read without Great Expectations."""
+        return frozenset(column for told in self._told for column in _columns(told["kwargs"]))
 
     def refuse(self, frame: pd.DataFrame) -> dict[int, Refusal]:
         """Check one chunk: row → why it does not load. What the yellow expectations find is added up for :meth:`messages`."""
@@ -97,16 +100,6 @@ class Suite:
     def refuse_in_batch(self, frame: pd.DataFrame) -> dict[int, Refusal]:
         """The checks that need the whole batch at once, on its narrow frame."""
         return self._run(frame, [item for item in self.expectations.values() if _meta(item).get("scope") == "batch"])
-
-    def add_up(self, tallies: Iterable[dict[int, Tally]]) -> None:
-        """What the expectations found in parts that were checked elsewhere."""
-        self.tallies = {}
-        for number, tally in chain.from_iterable(told.items() for told in tallies):
-            whole = self.tallies.setdefault(number, Tally())
-            whole.checked += tally.checked
-            whole.missing += tally.missing
-            whole.unexpected += tally.unexpected
-            whole.failed_chunks += tally.failed_chunks
 
     def messages(self) -> list[str]:
         """What the yellow expectations say about the batch as a whole."""
@@ -137,19 +130,28 @@ class Suite:
         return gx.get_context(mode="ephemeral", project_config=config)
 
     def _stored(self) -> list[Expectation]:
-        gx = great_expectations()
+        gx, told = great_expectations(), len(self._told)
         from great_expectations.exceptions import GreatExpectationsError
 
         try:
             found = list(gx.get_context(mode="file", context_root_dir=self.root / "gx").suites.get(self.name).expectations)
-            told = len(json.loads(self._path.read_text(encoding="utf-8"))["expectations"])
         except (GreatExpectationsError, OSError, ValueError, KeyError, TypeError) as error:
-            raise LaneStopped(
-                f"expected a suite in {self._path}, found none that can be read ({type(error).__name__}); restore or correct it"
-            ) from None
+            raise self._unreadable(error) from None
         if len(found) != told:  # Great Expectations leaves out what it does not know, and only logs it
             raise LaneStopped(f"{self._path}: expected {told} expectations, found {told - len(found)} unusable (see the log); correct them")
         return found
+
+    @cached_property
+    def _told(self) -> list[dict[str, Any]]:
+        """The expectations as they stand in the file."""
+        try:
+            found: list[dict[str, Any]] = json.loads(self._path.read_text(encoding="utf-8"))["expectations"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._unreadable(error) from None
+        return found
+
+    def _unreadable(self, error: Exception) -> LaneStopped:
+        return LaneStopped(f"expected a suite in {self._path}, found none that can be read ({type(error).__name__}); restore or correct it")
 
     @property
     def _path(self) -> Path:
@@ -206,11 +208,35 @@ class Suite:
 
 
 def great_expectations() -> ModuleType:
-    """Imported only where it is needed."""
+    """Imported only where it is needed, and without the third of it that only checks of distributions would use."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+    if "great_expectations" not in sys.modules:
+        _put_off("scipy.stats")
     import great_expectations
 
     return great_expectations
+
+
+def _put_off(name: str) -> None:
+    """The module is imported when something of it is asked for, and not before."""
+    spec = find_spec(name)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    spec.loader = LazyLoader(spec.loader)
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """A table as Great Expectations reads it: text as objects, times as seconds without a zone, gaps in whole numbers as gaps."""
+    import pandas as pd
+
+    def column(told: pa.ChunkedArray) -> Any:
+        if pa.types.is_integer(told.type):
+            return pd.array(told.to_pylist(), dtype="Int64")
+        return pd.Series(told.to_numpy(), dtype=object if pa.types.is_string(told.type) else None)
+
+    return pd.DataFrame({name: column(told) for name, told in zip(table.column_names, table.columns, strict=True)})
 
 
 def add(refusals: dict[int, Refusal], more: Mapping[int, Refusal]) -> None:
