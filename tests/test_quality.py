@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +126,13 @@ def test_checking_writes_nothing(root: Path) -> None:
     suite.refuse(pd.DataFrame({ROW: [1], "a": ["x"]}))
     suite.refuse(pd.DataFrame({ROW: [2], "a": [None]}))
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_the_start_leaves_distributions_alone() -> None:
+    """In a process of its own: others of this one may have asked for them."""
+    asked = (
+        "import sys; from petitions.quality import great_expectations; great_expectations(); print('scipy.stats._stats_py' in sys.modules);"
+        "from scipy import stats; print(stats.norm.cdf(0))"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.split() == ["False", "0.5"]

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from pathlib import Path
 from types import ModuleType
@@ -225,6 +226,9 @@ def _put_off(name: str) -> None:
     spec.loader = LazyLoader(spec.loader)
     module = sys.modules[name] = module_from_spec(spec)
     spec.loader.exec_module(module)
+    # `from scipy import stats` finds it here; otherwise Python would look it up anew, which is to ask something of it.
+    package, _, own = name.rpartition(".")
+    setattr(import_module(package), own, module)
 
 
 def frame(table: pa.Table) -> pd.DataFrame:
