@@ -7,7 +7,7 @@ ticket_id in (select ticket_id from changed_ticket) and received_month in (selec
 {% macro div(number, by) -%}
 cast(({{ number }} - {{ number }} % {{ by }}) / {{ by }} as bigint)
 {%- endmacro %}
-{#- The event's own time that a mark (see 220_life.sql) carries. -#}
+{#- The event's own time that a mark (see 222_life.sql) carries. -#}
 {% macro mark_time(mark) -%}
 to_timestamp({{ mark }} % 1000000000000 - 100000000000)
 {%- endmacro %}

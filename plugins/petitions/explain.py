@@ -92,8 +92,8 @@ def explain(
         )
     at = {"ticket_id": ticket_id, "as_of": as_of, "as_known": as_known}
     postings = warehouse.rows(f"select * from core.posting where ticket_id = :ticket_id and {STANDING}", at)
-    with ledger.clocks_of(warehouse, settings, ticket_id):
-        life = Life.read(warehouse, settings, as_of, as_known)
+    with ledger.clocks_of(warehouse, settings, ticket_id) as clocks:
+        life = Life.read(clocks, settings, as_of, as_known)
     (shown,) = warehouse.rows(
         "select title, restricted from core.content where content_id = :content_id", {"content_id": life.version["content_id"]}
     )

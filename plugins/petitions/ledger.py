@@ -17,6 +17,8 @@ from petitions import calendar, time_limits, volume
 from petitions.model import EVENT_TYPES
 from petitions.said import printed
 from petitions.settings import Settings
+from petitions.sql_texts import query
+from petitions.workbench import Workbench, workbench
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,9 +30,13 @@ if TYPE_CHECKING:
 UNLOAD, UNLOAD_REPLAYED, LOAD = "core/110_unload.sql", "core/111_unload_replayed.sql", "core/120_load.sql"
 # Versions first, then what follows from them, then the tables that are asked.
 VERSIONS = "core/210_versions.sql"
-CLOCKS = ("core/220_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
-LEDGER = ("marts/310_daily_out.sql", "core/260_postings.sql", "marts/320_daily_in.sql")
-END = "core/290_end.sql"
+VERSION, EVENT = "core/220_version.sql", "core/221_event.sql"
+CLOCKS = ("core/222_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
+DAILY_OUT, DAILY_IN = "marts/310_daily_out.sql", "marts/320_daily_in.sql"
+LEDGER = {"core.posting": "core/261_posting.sql", "core.passage": "core/262_passage.sql", "core.clock": "core/263_clock.sql"}
+UNPOST, END = "core/260_unpost.sql", "core/290_end.sql"
+# The tables that the clocks go by, beside versions and events.
+REFERENCE = ("core.event_type", "core.calendar", "core.rule")
 
 # By what a step finds the rows of the tickets that it is about.
 FOUND_BY = {
@@ -128,19 +134,25 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     :returns: ``tickets`` computed, and ``recomputed`` (1 where everything was).
     """
     parameters = {"calendar_version": calendar.version(settings)}
-    pieces = _pieces(settings)
-    with warehouse.transaction():
+    with warehouse.transaction(), workbench(warehouse) as bench:
         warehouse.index(FOUND_BY)
         changed = _refresh_reference(warehouse, settings)
         warehouse.run(VERSIONS, parameters)
         if changed:
             warehouse.execute("insert into changed_ticket select distinct ticket_id, received_month from core.ticket_version")
         tickets = _sliced(warehouse)
+        _bring_reference(bench)
         for part in range(-(-tickets // SLICE)):
             one_part = "create temp table changed_ticket as select ticket_id, received_month from sliced_ticket where part = :part"
             warehouse.execute(one_part, {"part": part})
-            for step in (*CLOCKS, *LEDGER, END):
-                warehouse.run(step, parameters, **pieces)
+            _fold(warehouse, bench, settings)
+            for step in (DAILY_OUT, UNPOST):
+                warehouse.run(step)
+            for table, rows in LEDGER.items():
+                bench.give(table, query(rows), parameters)
+            warehouse.run(DAILY_IN)
+            for session in {bench.session, warehouse}:
+                session.run(END)
         warehouse.execute("drop table sliced_ticket")
         warehouse.execute("delete from control.touched")
     return {"tickets": tickets, "recomputed": int(changed)}
@@ -167,23 +179,38 @@ def _sliced(warehouse: Warehouse) -> int:
     return int(warehouse.value("select coalesce(max(place) + 1, 0) from sliced_ticket"))
 
 
+def _bring_reference(bench: Workbench) -> None:
+    for table in REFERENCE:
+        bench.bring(table)
+
+
+def _fold(warehouse: Warehouse, bench: Workbench, settings: Settings) -> None:
+    """What follows from the versions of the changed tickets up to the ledger, in temporary tables of the bench."""
+    warehouse.run(VERSION)
+    bench.bring("version")
+    bench.bring("event", query(EVENT))
+    for step in CLOCKS:
+        bench.session.run(step, **_pieces(settings))
+
+
 @contextmanager
-def clocks_of(warehouse: Warehouse, settings: Settings, ticket_id: str) -> Iterator[None]:
-    """The steps of one ticket between its versions and the ledger, in their temporary tables while the context lasts.
+def clocks_of(warehouse: Warehouse, settings: Settings, ticket_id: str) -> Iterator[Warehouse]:
+    """The steps of one ticket between its versions and the ledger, in temporary tables of a session that lasts as long as the context.
 
     They are the steps of :func:`refresh`, over the rules and the calendar that the ledger stands on; nothing is written, so
     that a reader can run them.
     """
-    try:
-        warehouse.execute(
-            "create temp table changed_ticket as select ticket_id, received_month from core.ticket_version where ticket_id = :ticket_id",
-            {"ticket_id": ticket_id},
-        )
-        for step in CLOCKS:
-            warehouse.run(step, **_pieces(settings))
-        yield
-    finally:
-        warehouse.run(END)
+    with workbench(warehouse) as bench:
+        try:
+            one = (
+                "create temp table changed_ticket as select ticket_id, received_month from core.ticket_version where ticket_id = :ticket_id"
+            )
+            warehouse.execute(one, {"ticket_id": ticket_id})
+            _bring_reference(bench)
+            _fold(warehouse, bench, settings)
+            yield bench.session
+        finally:
+            warehouse.run(END)
 
 
 def office_hours(settings: Settings) -> list[dict[str, int]]:

@@ -27,6 +27,12 @@ def statements(text: str) -> list[str]:
     return [part.strip() for part in _STATEMENT_END.split(without_comments) if part.strip()]
 
 
+def query(file: str, **pieces: Any) -> str:
+    """The text of ``sql/<file>``, which holds one query and nothing else."""
+    (text,) = statements(render(file, **pieces))
+    return text
+
+
 @cache
 def _templates() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

@@ -33,6 +33,8 @@ _TEMPORARY = re.compile(r"\s*create temp table (\w+) as")
 _PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
 # Rows of a streamed answer that are held at once.
 _AT_A_TIME = 5_000
+# Rows of a bulk load that are held at once, and bytes of an answer that come as one block of columns.
+_AT_ONCE, _BLOCK = 20_000, 1 << 24
 # Any fixed number: the writers of one PostgreSQL database queue on it.
 _WRITER_LOCK = 7_253_641
 
@@ -154,6 +156,17 @@ class DuckDB(Warehouse):
         self.execute(f"create temp table {table} as select * from arriving")
         self._connection.unregister("arriving")
 
+    def arrive(self, table: str, rows: pa.RecordBatchReader) -> None:
+        """Make ``table`` of rows that come some at a time, in place of one of this name."""
+        self._connection.register("arriving", rows)
+        self.execute(f"create or replace table {table} as select * from arriving")
+        self._connection.unregister("arriving")
+
+    def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
+        """What a query answers, as Arrow's columns, some rows at a time."""
+        used = _used(query, parameters)
+        return self._connection.sql(_PARAMETER.sub(r"$\1", query), params=used or None).to_arrow_reader(_AT_ONCE)
+
     def insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             places = ", ".join("?" for _ in rows[0])
@@ -225,25 +238,69 @@ class Postgres(Warehouse):
             yield from cursor.execute(text.encode(), used or None)
 
     def stage(self, table: str, content: pa.Table | Path) -> None:
-        from pgpq import ArrowToPostgresBinaryEncoder
-        from pyarrow import dataset
+        from pyarrow import RecordBatchReader, dataset
 
         if isinstance(content, Path):
             source = dataset.dataset(content, format="parquet")
-            schema, batches = source.schema, source.to_batches(batch_size=20_000, batch_readahead=1, fragment_readahead=1)
+            batches = source.to_batches(batch_size=_AT_ONCE, batch_readahead=1, fragment_readahead=1)
+            rows = RecordBatchReader.from_batches(source.schema, batches)
         else:
-            schema, batches = content.schema, iter(content.to_batches())
-        columns = ", ".join(f"{field.name} {_POSTGRES_TYPES[str(field.type)]}" for field in schema)
+            rows = content.to_reader()
+        columns = ", ".join(f"{field.name} {_POSTGRES_TYPES[str(field.type)]}" for field in rows.schema)
         self.execute(f"drop table if exists {table}")
         self.execute(f"create temp table {table} ({columns})")
-        encoder = ArrowToPostgresBinaryEncoder(schema)
+        self.append(table, rows)
+        keys = ", ".join(name for name in rows.schema.names if name.endswith("_id"))
+        self.execute(f"analyze {table} ({keys})" if keys else f"analyze {table}")
+
+    def append(self, table: str, rows: pa.RecordBatchReader) -> None:
+        """Append Arrow's columns to a table of the same columns, through the engine's bulk path."""
+        from pgpq import ArrowToPostgresBinaryEncoder
+
+        encoder = ArrowToPostgresBinaryEncoder(rows.schema)
         with self._connection.cursor() as cursor, cursor.copy(f"copy {table} from stdin (format binary)") as copy:
             copy.write(encoder.write_header())
-            for batch in batches:
+            for batch in rows:
                 copy.write(encoder.write_batch(batch))
             copy.write(encoder.finish())
-        keys = ", ".join(name for name in schema.names if name.endswith("_id"))
-        self.execute(f"analyze {table} ({keys})" if keys else f"analyze {table}")
+
+    def columns(self, table: str) -> dict[str, str]:
+        """The columns of a table in order, each with its type."""
+        rows = self.rows(
+            """
+            select attname, format_type(atttypid, null) as type from pg_attribute
+            where attrelid = cast(:table as regclass) and attnum > 0 and not attisdropped
+            order by attnum
+            """,
+            {"table": table},
+        )
+        return {row["attname"]: row["type"] for row in rows}
+
+    def read(self, query: str) -> pa.RecordBatchReader:
+        """What a query answers, as Arrow's columns, some rows at a time; an id comes as text. Nothing else is asked meanwhile."""
+        from pyarrow import RecordBatchReader, schema
+
+        told = self._connection.execute(f"select * from ({query}) as told limit 0".encode()).description or ()
+        kinds = {column.name: _type_name(column.type_code) for column in told}
+        # Instants by the clock of UTC, as older ones have offsets with seconds, which a reader of columns does not know.
+        shown = ", ".join(f"{name} at time zone 'UTC'" if kind == "timestamptz" else name for name, kind in kinds.items())
+        fields = schema([(name, _arrow_type(kind)) for name, kind in kinds.items()])
+        return RecordBatchReader.from_batches(
+            fields, self._blocks(f"copy (select {shown} from ({query}) as told) to stdout (format csv)", fields)
+        )
+
+    def _blocks(self, copy_out: str, fields: pa.Schema) -> Iterator[pa.RecordBatch]:
+        with self._connection.cursor() as cursor, cursor.copy(copy_out.encode()) as copy:
+            held: list[bytes] = []
+            size = 0
+            for row in copy:
+                held.append(bytes(row))
+                size += len(row)
+                if size >= _BLOCK:
+                    yield from _parsed(held, fields)
+                    held, size = [], 0
+        if held:
+            yield from _parsed(held, fields)
 
     def grew(self, tables: Mapping[str, int]) -> None:
         for table, rows in tables.items():
@@ -267,6 +324,41 @@ class Postgres(Warehouse):
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _parsed(rows: list[bytes], fields: pa.Schema) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    plain = {field.name: pa.timestamp("us") if pa.types.is_timestamp(field.type) else field.type for field in fields}
+    found = csv.read_csv(
+        pa.BufferReader(b"".join(rows)),
+        read_options=csv.ReadOptions(column_names=fields.names),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        # A null is nothing at all, an empty text is quoted.
+        convert_options=csv.ConvertOptions(
+            column_types=plain,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+    yield from found.cast(fields).to_batches()
+
+
+def _type_name(code: int) -> str:
+    from psycopg import postgres
+
+    return postgres.types[code].name
+
+
+def _arrow_type(name: str) -> pa.DataType:
+    import pyarrow as pa
+
+    kinds = {"bool": pa.bool_(), "int4": pa.int32(), "int8": pa.int64(), "date": pa.date32(), "timestamptz": pa.timestamp("us", "UTC")}
+    return kinds.get(name, pa.string())
 
 
 _POSTGRES_TYPES = {

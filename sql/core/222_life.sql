@@ -1,18 +1,8 @@
 -- The fold of a version's events, one row per event: what is true from this event on until the next (metrics.md §2).
--- reads:  changed_ticket, core.ticket_version, core.content, core.content_event, core.event_type
--- writes: temp version (v is a small key for the joins of this refresh), temp life
+-- reads:  version, event, core.event_type
+-- writes: temp life
 -- grain:  version × event, in order of effect
-{% from 'macros.sql' import mark_time, of_changed with context %}
-
-create temp table version as
-select
-    row_number() over () as v,
-    t.version_id, t.ticket_id, t.content_id, t.known_from, t.known_to, t.status_at,
-    c.source, c.received_at, c.channel, c.ticket_type, c.urgency, c.category, c.area, c.unit, c.repeat,
-    c.due_at, c.limit_amount, c.limit_unit, c.received_month
-from (select * from core.ticket_version where {{ of_changed() }}) t
-join core.content c on c.content_id = t.content_id
-where c.received_month in (select distinct received_month from changed_ticket);
+{% from 'macros.sql' import mark_time %}
 
 -- Sorted twice and no more: what a fold needs of another fold comes from the first pass.
 create temp table life as
@@ -23,9 +13,8 @@ with placed as (
         -- Events before `received` take effect at it.
         greatest(coalesce(e.occurred_at, n.status_at), n.received_at) as effect_at
     from version n
-    join core.content_event e on e.content_id = n.content_id
+    join event e on e.v = n.v
     join core.event_type k on k.event_type = e.event_type
-    where e.received_month in (select distinct received_month from changed_ticket)
 ),
 -- The order of effect in one number: second, rank, the platform's order. Twice the place and one more tells which of two kinds came last.
 ordered as (
