@@ -32,6 +32,7 @@ BENCH := $(CURDIR)/.cache/bench/venv
 SIZES ?= 10000,100000
 PARTS ?= load,night,questions,extract,backfill,airflow
 ENGINES ?= duckdb,postgres
+BACKFILL ?= 30
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +53,7 @@ test-stack: $(READY) ## the services of docker-compose.yml as processes: a night
 	@$(PYTEST) --numprocesses=0 -m slow tests/stack $(ARGS)
 
 bench: $(READY) $(BENCH)/.ready ## measure beside the alternatives and write docs/benchmarks.md (SIZES=10000,100000 PARTS=load,night,… ENGINES=duckdb,postgres)
-	@$(BIN)/python -m bench run --sizes "$(SIZES)" --parts "$(PARTS)" --engines "$(ENGINES)"
+	@$(BIN)/python -m bench run --sizes "$(SIZES)" --parts "$(PARTS)" --engines "$(ENGINES)" --backfill "$(BACKFILL)"
 	@$(BIN)/python -m bench write
 
 lint: $(READY) ## ruff and mypy

@@ -89,7 +89,7 @@ def ask(home: Path, times: int) -> None:
 @click.option("--sizes", default="10000,100000", show_default=True, help="tickets, separated by commas")
 @click.option("--parts", default=",".join(PARTS), show_default=True)
 @click.option("--engines", default="duckdb,postgres", show_default=True)
-@click.option("--backfill", default=365, show_default=True, help="days of the demo year that are run one by one")
+@click.option("--backfill", default=30, show_default=True, type=click.IntRange(1, 365), help="days of the demo year run one by one")
 def run(sizes: str, parts: str, engines: str, backfill: int) -> None:
     """Measure, and keep the results."""
     from bench import load as loads

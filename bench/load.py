@@ -66,7 +66,6 @@ def engines(names: Sequence[str]) -> Iterator[dict[str, Callable[[str], Engine]]
         return
     import psycopg
 
-    sys.path.insert(0, str(CHECKOUT / "scripts"))  # where the tests' server finds its parts
     from tests.postgres import server
 
     with server() as running:

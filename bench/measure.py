@@ -42,7 +42,7 @@ def run(command: Sequence[str | Path], *, env: dict[str, str] | None = None, ser
 
     :raises Failed: where the command does not end with 0.
     """
-    before = _used(server) if server else 0.0
+    before = used(server) if server else 0.0
     with _scratch() as (out, err):
         begun = time.perf_counter()
         # A session of its own: what it starts and leaves behind is still its.
@@ -56,7 +56,7 @@ def run(command: Sequence[str | Path], *, env: dict[str, str] | None = None, ser
         out.seek(0)
         lines = out.read().strip().splitlines()
     # What ended without being waited for is not in the kernel's sum; then what was seen of all of them is nearer.
-    cpu = max(usage.ru_utime + usage.ru_stime, sum(seen.used.values())) + (_used(server) - before if server else 0.0)
+    cpu = max(usage.ru_utime + usage.ru_stime, sum(seen.used.values())) + (used(server) - before if server else 0.0)
     return Measured(round(seconds, 3), round(cpu, 3), round(seen.peak / 2**20, 1), json.loads(lines[-1]) if lines else {})
 
 
@@ -117,13 +117,13 @@ def _memory(pid: int) -> int:
     return total
 
 
-def _used(server: int) -> float:
-    """Seconds of processor of a server: of its processes, and of those that ended and were its children."""
+def used(root: int) -> float:
+    """Seconds of processor of a process and all that it started; what ended counts with the one that waited for it."""
     total = 0.0
-    for process in _tree(server):
+    for process in _tree(root):
         with contextlib.suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            total += times.user + times.system + (times.children_user + times.children_system if process.pid == server else 0)
+            total += times.user + times.system + times.children_user + times.children_system
     return total
 
 

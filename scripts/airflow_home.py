@@ -38,7 +38,10 @@ def settings(home: Path) -> dict[str, dict[str, str]]:
             "simple_auth_manager_users": "admin:admin",
             "simple_auth_manager_passwords_file": str(home / "admin-password.json"),
         },
-        "logging": {"base_log_folder": str(home / "logs")},
+        "logging": {
+            "base_log_folder": str(home / "logs"),
+            "namespace_levels": "great_expectations=WARNING",  # two hundred lines with every check
+        },
         "dag_processor": {"refresh_interval": "60"},
         "scheduler": {"scheduler_idle_sleep_time": "0.1"},  # halves the wait between tasks
         "api": {"host": "127.0.0.1", "port": "8080", "workers": "1"},

@@ -1,20 +1,30 @@
-"""What the tests of Airflow's services share: its REST API as a person uses it, and processes that are ended by id, whatever happens."""
+"""What the tests of Airflow's services share: its REST API as a person uses it, `make up` of a home, and processes that are ended by id,
+whatever happens."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psutil
+import up
+from postgres_server import free_port
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+NIGHTLY = "petition_nightly"
 
 #: A machine that many share takes minutes to start Airflow's parts; nothing waits longer than it must.
 PATIENCE_S = 900
@@ -60,8 +70,19 @@ class Api:
         return run_id
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = self.get(f"/dags/{dag_id}/dagRuns?limit=500")["dag_runs"]
+        """The newest hundred, which is as many as the server gives at once."""
+        told: list[dict[str, Any]] = self.get(f"/dags/{dag_id}/dagRuns?limit=100&order_by=-id")["dag_runs"]
         return told
+
+    def backfilled(self, dag_id: str, patience_s: float = PATIENCE_S) -> dict[str, int]:
+        """How many runs of its backfills ended in which state, when all of them have ended."""
+
+        def count(*states: str) -> int:
+            asked = urlencode({"run_type": "backfill", "limit": 1, "state": states}, doseq=True)
+            return int(self.get(f"/dags/{dag_id}/dagRuns?{asked}")["total_entries"])
+
+        wait_for(lambda: not count("queued", "running"), f"the end of the backfill of {dag_id}", patience_s)
+        return {state: count(state) for state in ("success", "failed")}
 
     def state(self, dag_id: str, run_id: str) -> str:
         return str(self.get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
@@ -99,6 +120,67 @@ def family(pid: int) -> list[psutil.Process]:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+@dataclass(frozen=True)
+class Up:
+    """`make up` of one home, under way."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[str]
+
+    @property
+    def api(self) -> Api:
+        password = json.loads((self.home / "airflow" / "admin-password.json").read_text())["admin"]
+        return Api(f"http://127.0.0.1:{self.port}", "admin", password)
+
+    def said(self) -> str:
+        return (self.home.parent / "up.said").read_text(encoding="utf-8")
+
+    def ready(self) -> Api:
+        wait_for(lambda: "Ctrl-C stops it." in self.said() or self.process.poll() is not None, "Airflow's start")
+        assert self.process.poll() is None, self.said()
+        wait_for(lambda: self.api.knows(NIGHTLY), "the DAG")
+        return self.api
+
+    def interrupt(self) -> None:
+        """As Ctrl-C in a terminal: every process of the foreground group gets it. `make` itself tells of the interrupt and waits for us."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        assert self.process.wait(300) in (0, -signal.SIGINT), self.said()
+
+    def backfill(self, dag_id: str, first: str, until: str, *words: str) -> None:
+        """``airflow backfill create``, as somebody types it beside `make up`. Midnights: ``until`` is the day after the last."""
+        told = {"PETITIONS_HOME": str(self.home), "AIRFLOW_HOME": str(self.home / "airflow")}
+        command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", dag_id, "--from-date", first, "--to-date", until]
+        done = subprocess.run(
+            [*command, *words], cwd=CHECKOUT, env=_own() | told, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextlib.contextmanager
+def make_up(home: Path, port: int | None = None, told: Mapping[str, str] | None = None) -> Iterator[Up]:
+    """`make up`, with more in its environment where ``told``."""
+    port = port or free_port()
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with ended_at_last("PETITIONS_HOME", str(home), lambda: parts(home)), (home.parent / "up.said").open("w") as said:
+        words = ["make", "up", f"PETITIONS_HOME={home}", f"PORT={port}"]
+        process = subprocess.Popen(
+            words, cwd=CHECKOUT, env=_own() | dict(told or {}), stdout=said, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+        yield Up(home, port, process)
+
+
+def parts(home: Path) -> list[int]:
+    """The session that Airflow's parts are, where they were started."""
+    noted = home / "airflow" / up.SESSION
+    return [int(noted.read_text().split()[0])] if noted.exists() else []
+
+
+def _own() -> dict[str, str]:
+    """The environment of the person who runs the tests, less what would lead Airflow elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PETITIONS_", "MAKE", "MFLAGS"))}
 
 
 @contextlib.contextmanager

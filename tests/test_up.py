@@ -2,73 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import up
-from postgres_server import free_port
 
-from tests.airflow_services import Api, carriers, ended_at_last, family, left_by, open_folder, wait_for
-
-CHECKOUT = Path(__file__).resolve().parents[1]
-NIGHTLY = "petition_nightly"
-
-
-@dataclass(frozen=True)
-class Up:
-    """`make up` of one home, under way."""
-
-    home: Path
-    port: int
-    process: subprocess.Popen[str]
-
-    @property
-    def api(self) -> Api:
-        password = json.loads((self.home / "airflow" / "admin-password.json").read_text())["admin"]
-        return Api(f"http://127.0.0.1:{self.port}", "admin", password)
-
-    def said(self) -> str:
-        return (self.home.parent / "up.said").read_text(encoding="utf-8")
-
-    def ready(self) -> Api:
-        wait_for(lambda: "Ctrl-C stops it." in self.said() or self.process.poll() is not None, "Airflow's start")
-        assert self.process.poll() is None, self.said()
-        wait_for(lambda: self.api.knows(NIGHTLY), "the DAG")
-        return self.api
-
-    def interrupt(self) -> None:
-        """As Ctrl-C in a terminal: every process of the foreground group gets it. `make` itself tells of the interrupt and waits for us."""
-        os.killpg(self.process.pid, signal.SIGINT)
-        assert self.process.wait(300) in (0, -signal.SIGINT), self.said()
-
-
-@contextmanager
-def make_up(home: Path, port: int | None = None) -> Iterator[Up]:
-    port = port or free_port()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PETITIONS_", "MAKE", "MFLAGS"))}
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with ended_at_last("PETITIONS_HOME", str(home), lambda: parts(home)), (home.parent / "up.said").open("w") as said:
-        words = ["make", "up", f"PETITIONS_HOME={home}", f"PORT={port}"]
-        yield Up(
-            home,
-            port,
-            subprocess.Popen(words, cwd=CHECKOUT, env=kept, stdout=said, stderr=subprocess.STDOUT, text=True, start_new_session=True),
-        )
-
-
-def parts(home: Path) -> list[int]:
-    """The session that Airflow's parts are, where they were started."""
-    noted = home / "airflow" / up.SESSION
-    return [int(noted.read_text().split()[0])] if noted.exists() else []
+from tests.airflow_services import NIGHTLY, carriers, family, left_by, make_up, open_folder, parts, wait_for
 
 
 def left(home: Path) -> list[Any]:

@@ -52,6 +52,22 @@ def test_the_page_tells_ratios_by_the_record(tmp_path, monkeypatch):
     assert "nan" not in page
 
 
+def test_the_page_tells_the_rate_of_a_sample_of_days_and_what_airflow_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(document, "DOCUMENT", tmp_path / "benchmarks.md")
+    tables = {"postings": [["visits", "1"]]}
+    for what, amount, cpu, held in (("the year in one run", 1, 7.3, {}), ("one run", 1, 3.0, tables), ("daily runs", 10, 20.0, tables)):
+        Result("backfill", what, amount=amount, runs=[Measured(30.0, 25.0, 300.0, {"seconds": 21.0, "cpu": cpu, "tables": held})]).keep()
+    for what, amount, cpu in (("empty_nightly", 10, 36.0), ("workless_nightly", 10, 37.8), ("petition_nightly", 10, 200.0)):
+        Result("airflow", what, amount=amount, runs=[Measured(100.0, cpu, 0.0, {"tasks": 180})]).keep()
+    Result("airflow", "the year in one run", amount=1, runs=[Measured(20.0, 73.0, 0.0, {"tasks": 18})]).keep()
+    page = document.write().read_text(encoding="utf-8")
+    assert "365 daily runs take **100 times** the processor time of one run over the year, at the rate of 10." in page
+    assert "Equal tables after 10 daily runs and one run over the same days: yes." in page
+    assert "0.210 s of processor; of a task in a DAG of as many empty tasks: 0.200 s; ratio 1.05." in page
+    assert "takes 100 times the processor time of one run over it, at the rate of 10 days (20.0 s of processor a day)." in page
+
+
 def test_each_engine_is_given_empty_and_the_server_is_known_by_its_process():
     with engines(("duckdb", "postgres")) as found:
         assert found["duckdb"]("bench").connection is None

@@ -254,7 +254,7 @@ def state(office: Office, *, knowledge: bool = False) -> dict[str, list[str]]:
     tables = {name: (f"select * from core.{name}{now}", moments) for name in ("ticket_version", "posting", "passage")}
     tables["clock"] = (f"select c.* from core.clock c join core.ticket_version v on v.version_id = c.version_id{now}", moments)
     tables["versions"] = ("select ticket_id, count(*) as versions from core.ticket_version group by ticket_id", ())
-    tables |= {name: (f"select * from core.{name}", ()) for name in ("content", "content_event")}
+    tables |= {name: (f"select * from {name}", ()) for name in ("core.content", "core.content_event", "marts.daily")}
     tables["quarantine"] = ("select distinct record_id, source, source_no, rule, reason from control.quarantine_sighting", ())
     return {name: comparable(office.rows(query), left_out) for name, (query, left_out) in tables.items()}
 

@@ -16,12 +16,11 @@ import pytest
 from petitions import warehouse
 from petitions.model import SOURCES
 from petitions.settings import Settings
-from tests.airflow_services import Api, ended_at_last, family, open_folder, wait_for
+from tests.airflow_services import NIGHTLY, Api, ended_at_last, family, open_folder, wait_for
 from tests.nightly.office import Office, figures, state
 from tests.sources.loopback import Reply, serving
 from tests.stack.services import CHECKOUT, MARK, Stack, listening, missing
 
-NIGHTLY = "petition_nightly"
 WORKERS = ("worker-1", "worker-2")
 PERSON_KEY = "5e" * 32  # as tests/nightly/office.py gives every home, so that hashes of persons can be compared
 
@@ -128,14 +127,7 @@ def a_backfill_over_the_same_days_changes_nothing(stack: Stack, api: Api, office
         told,
     ]
     stack.airflow("backfill", "create", *words)
-
-    def runs() -> list[dict[str, Any]]:
-        found = [run for run in api.runs(NIGHTLY) if run["run_type"] == "backfill"]
-        return found if found and all(run["state"] in ("success", "failed") for run in found) else []
-
-    ended = wait_for(runs, "the end of the backfill")
-    assert [run["state"] for run in ended] == ["success"] * len(ended)
-    assert len(ended) == 3
+    assert api.backfilled(NIGHTLY) == {"success": 3, "failed": 0}
     assert state(office) == state(loaded_year)
 
 

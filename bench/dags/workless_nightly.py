@@ -1,0 +1,21 @@
+"""petition_nightly as it is, but with steps of the library that do nothing: what Airflow takes for our DAG (pools, parameters, assets)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+
+class Workless(ModuleType):
+    """In place of ``petitions.nightly``."""
+
+    def __getattr__(self, step: str) -> object:
+        if step.startswith("__"):
+            raise AttributeError(step)
+        return {"extract": lambda *_: "batch", "freshness": list}.get(step, lambda *_: {})
+
+
+sys.modules["petitions.nightly"] = Workless("petitions.nightly")
+_text = Path(__file__).with_name("petition_nightly.py").read_text(encoding="utf-8")
+exec(compile(_text.replace('dag_id="petition_nightly"', 'dag_id="workless_nightly"'), __file__, "exec"))
