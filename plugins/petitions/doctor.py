@@ -128,7 +128,7 @@ def _installed(name: str) -> str | None:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
-    from petitions.normalise import FieldMap
+    from petitions.record import FieldMap
 
     assert settings.options
     for name, told in settings.source_maps.items():

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import chain, islice
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,10 @@ import pyarrow.parquet as pq
 
 from petitions import privacy
 from petitions.model import BEIJING, QUARANTINE_RULES
-from petitions.normalise import Normalised, Normaliser, stamp
+from petitions.normalise import Columns, Normalised, Normaliser
 from petitions.quality import ROW, TICKET_SUITE, Suite
 from petitions.sources.base import LaneStopped, Raw
+from petitions.values import stamp
 
 # Records are held as Python objects for so many at a time; what stays of a part are columns.
 _AT_ONCE = 2_000
@@ -97,11 +97,6 @@ NARROW = pa.schema(
         ("events", pa.int32()),
     ]
 )
-# Told by what normalising found, whatever became of the ticket; all other columns are the ticket's own.
-_FOUND = ("source_no", "content_id", "updated_at", "update_key", "export_at", "received_at", "out_of_order")
-_OWN = tuple(name for name in TICKETS.names if name not in _FOUND)
-_found, _own = attrgetter(*_FOUND), attrgetter(*_OWN)
-_NO_TICKET = (None,) * len(_OWN)
 
 
 @dataclass(frozen=True)
@@ -197,28 +192,24 @@ class Examiner:
                 rows,
                 sheet.platform_table(number),
                 sheet.canonical_table(number, self._canonical, self.fetched_at),
-                {rows[place]: self._fault(part, place, one) for place, one in sheet.faulty.items()},
+                {rows[place]: fault for place, fault in sheet.faults.items()},
                 sheet.remarks,
                 sheet.unknown,
             )
 
-    def _fault(self, part: Part, place: int, one: Normalised) -> Fault:
-        stretch, within = part.at(place)
-        return fault_of(one, self.normaliser, stretch.record(within))
-
     def _write(self, part: Part, sheet: _Sheet) -> None:
-        good = [place not in sheet.faulty for place in range(sheet.count)]
+        good = [place not in sheet.faults for place in range(sheet.count)]
         told = sheet.tickets
         narrow = {name: told[name] for name in ("source_no", "updated_at", "update_key", "export_at")} | {
             ROW: pa.array(range(part.first_row, part.first_row + sheet.count), pa.int64()),
-            "content": pc.coalesce(told["content_id"], pa.array(sheet.record_ids, pa.string())),
+            "content": _column(sheet.contents, pa.string()),
             "file": pa.chunked_array([pa.repeat(one.file, one.size) for one in part.stretches], pa.string()),
             "line": pa.array(chain.from_iterable(range(one.first_line, one.first_line + one.size) for one in part.stretches), pa.int64()),
             "good": pa.array(good),
             "events": pa.array(sheet.event_counts, pa.int32()),
         }
         tickets, events = told.select(TICKETS.names), sheet.events
-        if sheet.faulty:
+        if sheet.faults:
             tickets, events = tickets.filter(pa.array(good)), events.filter(per_event(good, sheet.event_counts))
         write_part(self.folder, "narrow", part.number, pa.table(narrow).select(NARROW.names).cast(NARROW))
         write_part(self.folder, "tickets.parquet", part.number, tickets)
@@ -231,9 +222,9 @@ class _Sheet:
     def __init__(self, normaliser: Normaliser, platform_columns: Sequence[str]) -> None:
         self.normaliser = normaliser
         self.platform: dict[str, list[str | None]] = {name: [] for name in platform_columns}
-        self.record_ids: list[str | None] = []
+        self.contents: list[str] = []
         self.event_counts: list[int] = []
-        self.faulty: dict[int, Normalised] = {}
+        self.faults: dict[int, Fault] = {}
         self.remarks: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self._tickets: list[pa.Table] = []
@@ -241,7 +232,7 @@ class _Sheet:
 
     @property
     def count(self) -> int:
-        return len(self.record_ids)
+        return len(self.contents)
 
     @property
     def tickets(self) -> pa.Table:
@@ -252,21 +243,16 @@ class _Sheet:
         return pa.concat_tables(self._events) if self._events else EVENTS.empty_table()
 
     def take(self, raws: list[Raw], stretch: Stretch) -> None:
-        normaliser, begin = self.normaliser, self.count
-        records = [normaliser.record(raw, export_at=stretch.export_at) for raw in raws]
-        found = [normaliser.read(record, file=stretch.file) for record in records]
+        begin, found = self.count, self.normaliser.columns(raws, export_at=stretch.export_at, file=stretch.file)
         for name, column in self.platform.items():
-            column += [record.text(name) for record in records]
-        self.record_ids += [one.record_id or None for one in found]
-        self.event_counts += [len(one.events) for one in found]
-        for place, one in enumerate(found, begin):
-            if one.faults:
-                self.faulty[place] = one
-            if one.remarks:
-                self.remarks.update(set(one.remarks))
-            if one.unknown:
-                self.unknown.update(one.unknown)
-        self._tickets.append(_ticket_table(found, normaliser.source.name))
+            column += found.text(name)
+        faults = {place: fault_of(found.one(place)) for place in found.faulty()}
+        self.faults |= {begin + place: fault for place, fault in faults.items()}
+        self.contents += [told or faults[place].record_id for place, told in enumerate(found.told["content_id"])]
+        self.event_counts += map(len, found.events)
+        self.remarks += found.remarks()
+        self.unknown += found.unknown()
+        self._tickets.append(_ticket_table(found))
         self._events.append(_event_table(found))
 
     def platform_table(self, rows: pa.Array) -> pa.Table:
@@ -281,8 +267,8 @@ class _Sheet:
     def _canonical_column(self, name: str, told: pa.Table, fetched_at: datetime) -> pa.Array | pa.ChunkedArray:
         if name in QUARANTINE_RULES:
             faults: list[str | None] = [None] * self.count
-            for place, one in self.faulty.items():
-                faults[place] = by_rule(one).get(name)
+            for place, one in self.faults.items():
+                faults[place] = one.found.get(name)
             return pa.array(faults, pa.string())
         if name == "fetched_at":
             return pa.repeat(pa.scalar(stamp(fetched_at), pa.int64()), self.count).cast(_SECONDS)
@@ -296,15 +282,10 @@ class _Sheet:
         return told[name].cast(_SECONDS) if told[name].type == _TIME else told[name]
 
 
-def fault_of(one: Normalised, normaliser: Normaliser, raw: Raw) -> Fault:
-    """What is told of a record that does not load."""
-    found = {rule: privacy.mask_text(text, one.names) or "" for rule, text in by_rule(one).items()}
-    return Fault(one.record_id or normaliser.record_id(raw), one.source_no, one.updated_at, found)
-
-
-def by_rule(one: Normalised) -> dict[str, str]:
-    """Rule → what was found, of a record's faults; the first of a rule is told."""
-    return dict(reversed(one.faults)) if one.faults else {}
+def fault_of(one: Normalised) -> Fault:
+    """What is told of a record that does not load; of the faults of one rule the first."""
+    found = {rule: privacy.mask_text(text, one.names) or "" for rule, text in reversed(one.faults)}
+    return Fault(one.record_id, one.source_no, one.updated_at, found)
 
 
 def decoded(line: bytes) -> Raw:
@@ -334,34 +315,30 @@ def write_part(folder: Path, name: str, number: int, table: pa.Table) -> None:
 # --- tables -------------------------------------------------------------------------------------------------------------
 
 
-def _ticket_table(found: list[Normalised], source: str) -> pa.Table:
-    """One row per record, in their order; of a faulty one only what could be read of it."""
-    outside = dict(zip(_FOUND, zip(*map(_found, found), strict=True), strict=True))
-    own = dict(zip(_OWN, zip(*(_own(one.ticket) if one.ticket else _NO_TICKET for one in found), strict=True), strict=True))
-    told = outside | own
+def _ticket_table(found: Columns) -> pa.Table:
+    """One row per record, in their order; of a faulty one only what names it."""
+    numbers = [f"{found.normaliser.source.name}:{number}" for number in found.told["source_no"]]
+    told = found.told | {"ticket_id": numbers}
     return pa.table([_column(told[item.name], item.type) for item in TICKETS], schema=TICKETS)
 
 
-def _event_table(found: list[Normalised]) -> pa.Table:
+def _event_table(found: Columns) -> pa.Table:
     """The events of the good records."""
     import numpy as np
 
-    counts = np.fromiter((len(one.events) for one in found), dtype=np.int64, count=len(found))
+    counts = np.fromiter(map(len, found.events), dtype=np.int64, count=len(found.events))
     total = int(counts.sum())
     if not total:
         return EVENTS.empty_table()
     seq = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-    contents = pa.array([one.content_id for one in found], pa.string()).take(pa.array(np.repeat(np.arange(len(found)), counts)))
-    columns = zip(*chain.from_iterable(one.events for one in found), strict=True)
+    contents = pa.array(found.told["content_id"], pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
+    columns = zip(*chain.from_iterable(found.events), strict=True)
     told = [_column(column, item.type) for column, item in zip(columns, list(EVENTS)[2:], strict=True)]
     return pa.table([contents, pa.array(seq, pa.int32()), *told], schema=EVENTS)
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    if kind != _TIME:
-        return pa.array(values, kind)
-    seconds = [value if value is None or value.__class__ is int else stamp(value) for value in values]
-    return pa.array(seconds, pa.int64()).cast(_SECONDS).cast(_TIME)
+    return pa.array(values, pa.int64()).cast(_SECONDS).cast(_TIME) if kind == _TIME else pa.array(values, kind)
 
 
 @contextmanager

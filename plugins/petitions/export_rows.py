@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from petitions.normalise import EXACT
 from petitions.said import Said
 from petitions.sources.base import LaneStopped
+from petitions.values import EXACT
 
 _XLSX, _XLS = b"PK", b"\xd0\xcf\x11\xe0"
 

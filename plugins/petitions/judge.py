@@ -62,8 +62,7 @@ class Judge:
             fault = done.faults.get(row)
             if fault is None:
                 self.unfit.add(row)
-                raw = stretch.record(place)
-                fault = fault_of(self.normaliser(raw, export_at=stretch.export_at, file=stretch.file), self.normaliser, raw)
+                fault = fault_of(self.normaliser(stretch.record(place), export_at=stretch.export_at, file=stretch.file))
             yield row, self._told(fault, refusals.get(row)) | {"file": stretch.file, "line": stretch.first_line + place}
 
     def _told(self, fault: Fault, refusal: Refusal | None) -> dict[str, Any]:

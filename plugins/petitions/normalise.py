@@ -1,39 +1,29 @@
-"""From a raw record to the canonical ticket: text, times, codes, flags and numbers as the platforms write them.
+"""From raw records to canonical tickets, in columns: each attribute is read for many records at once, then the next.
 
-A :class:`Record` reads one raw record by the field map of its source (``config/sources/<source>.toml``) and collects what it cannot
-read instead of raising: a bad record is data, and the suites of ``expectations/`` decide what becomes of it.
+What a platform repeats in record after record (units, codes, stock phrases) is read once. Only what a platform tells of a single
+record by code of its own, its events, is read record by record.
 """
 
 from __future__ import annotations
 
-import html
-import json
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
-from functools import lru_cache
+from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from petitions import privacy
-from petitions.model import BEIJING, QUARANTINE_RULES, Event, Ticket
-from petitions.said import Said
-from petitions.settings import SettingsError
+from petitions.model import BEIJING, Event, Ticket
+from petitions.record import CONTENT, FieldMap, Record
 from petitions.sources.base import LaneStopped, Raw, Source
-from petitions.time_limits import Limit, parse_limit
+from petitions.time_limits import Limit
+from petitions.values import CANONICAL, CLEANED, NUMBER, PLAIN_MILLISECONDS, WHOLE, end_of_day, excerpt, plain, read_time, stamp
 
-# The content of a ticket beside its events: what makes a version when it changes.
-_CONTENT = (
-    *("source", "source_no", "received_at", "channel", "ticket_type", "urgency", "category", "area", "unit", "title", "content", "address"),
-    *("petitioner", "phone", "id_number", "person_key", "persons", "repeat", "restricted", "due_at", "due_upper_at"),
-    *("limit_amount", "limit_unit"),
-)
 # The attributes that are read one by one, in the order in which their faults are told.
 _READ = (
     *("channel", "ticket_type", "urgency", "category", "area", "unit", "title", "content", "address", "petitioner", "phone", "id_number"),
@@ -41,255 +31,93 @@ _READ = (
 )
 # Of these the map may name a field and no constant.
 _ONLY_AS_FIELD = frozenset({"persons", "due_upper_at"})
-#: A spreadsheet keeps 15 digits of a number.
-EXACT = 10**15
-#: What the map of a source may feed.
-ATTRIBUTES = frozenset({*_CONTENT, "updated_at", "due_or_limit"} - {"source", "person_key"})
+_FREE_TEXT = ("title", "content", "address")
+_TIMES = ("updated_at", "export_at", "received_at", "due_at", "due_upper_at")
+# A value of these classes equals no value of another class, and can be looked up.
+_DISTINCT = frozenset({str, bool, type(None)})
+# So many values of at most so many characters are kept of a field.
+_KEPT, _SHORT = 20_000, 32
+
+#: How a field, given as ``name``, is read from a record.
+Reader = Callable[..., Any]
+Column = list[Any]
 
 
-class FieldMap:
-    """The map of one source, compiled: which platform field feeds which attribute, the code tables, the fields that exist.
+@dataclass
+class Columns:
+    """What raw records came to; everything has a value for each record, in their order. Times are epoch seconds.
 
-    In ``[fields]`` a value is a platform field, or for ``category`` a list of fields from the top level down. ``[constants]`` gives an
-    attribute a fixed value. ``limit_amount`` is a number of the unit in ``limit_unit``, or a limit as text that names its unit itself;
-    ``due_or_limit`` is a field that holds either a time or such a text. In a code table the value "" means that the code says nothing.
-
-    :raises SettingsError: naming the key of the map that cannot be used.
+    ``told`` holds the columns of the canonical ticket by attribute, and ``content_id``, ``update_key``, ``export_at`` and
+    ``out_of_order`` beside them. Of a record with faults it holds what names and dates it, and nothing else. ``events`` are the events
+    of each record as rows, in the order of the fields of :class:`petitions.model.Event`; none of a record with faults. ``names`` are the
+    names to be masked in what is told of a record.
     """
 
-    def __init__(self, name: str, told: Mapping[str, Any]) -> None:
-        self.name = name
-        self.fields: dict[str, Any] = dict(told.get("fields", {}))
-        self.constants: dict[str, Any] = dict(told.get("constants", {}))
-        self.codes: dict[str, dict[str, str]] = {table: dict(rows) for table, rows in told.get("codes", {}).items()}
-        self.required: tuple[str, ...] = tuple(told.get("required", ()))
-        wrong = (self.fields.keys() | self.constants.keys()) - ATTRIBUTES
-        if wrong:
-            told_wrong, told_right = ", ".join(sorted(wrong)), ", ".join(sorted(ATTRIBUTES))
-            raise SettingsError(f"config/sources/{name}.toml: unknown attribute {told_wrong}; expected one of {told_right}")
-        known = {*self.required, *told.get("known", ())}
-        for value in self.fields.values():
-            known.update([value] if isinstance(value, str) else value)
-        self.known = frozenset(known)
-        self.nested_known = {
-            outer: frozenset(entry.partition(".")[2] for entry in known if entry.startswith(outer + "."))
-            for outer in {entry.partition(".")[0] for entry in known if "." in entry}
-        }
+    normaliser: Normaliser
+    records: list[Record]
+    told: dict[str, Column]
+    events: list[list[list[Any]]] = field(default_factory=list)
+    names: list[tuple[str, ...]] = field(default_factory=list)
 
-    def table(self, name: str) -> dict[str, str]:
-        try:
-            return self.codes[name]
-        except KeyError:
-            raise LaneStopped(f"config/sources/{self.name}.toml: expected a table [codes.{name}], found none; add it") from None
+    def text(self, name: str) -> Column:
+        """A field of the platform as cleaned text."""
+        return _texts(self.records, name)
 
-    def unknown(self, raw: Raw) -> set[str]:
-        """Fields of the record that the map does not know; of nested rows as ``outer.inner``."""
-        if self.known.issuperset(raw) and not any(self._strange(raw.get(outer), known) for outer, known in self.nested_known.items()):
-            return set()
-        found = {str(name) for name in raw.keys() - self.known}
-        for outer, known in self.nested_known.items():
-            found.discard(outer)
-            inner = raw.get(outer)
-            for row in inner if isinstance(inner, list) else [inner]:
-                if isinstance(row, dict) and row.keys() - known:
-                    found.update(f"{outer}.{name}" for name in row.keys() - known)
-        return found
+    def faulty(self) -> list[int]:
+        """The places of the records that have faults."""
+        return [place for place, record in enumerate(self.records) if record.faults]
 
-    @staticmethod
-    def _strange(inner: Any, known: frozenset[str]) -> bool:
-        """Whether a nested record, or one of a list of them, has a field that is not known."""
-        rows = [row for row in inner if isinstance(row, dict)] if isinstance(inner, list) else [inner] if isinstance(inner, dict) else []
-        return not known.issuperset(chain.from_iterable(rows))
+    def remarks(self) -> Counter[str]:
+        """The yellow remarks, and in how many records each was made."""
+        return Counter(text for record in self.records if record.remarks for text in set(record.remarks))
 
+    def unknown(self) -> Counter[str]:
+        """The fields that the map does not know, and in how many records each stood."""
+        return Counter(chain.from_iterable(filter(None, [record.map.unknown(record.raw) for record in self.records])))
 
-class Record:
-    """One raw record, read through the map of its source.
-
-    Readers return None for an empty field. What is there and cannot be read is None too, and a fault: ``faults`` holds
-    ``(rule, what was found where)`` in the order found, shared with nested rows. ``remarks`` are yellow.
-    """
-
-    __slots__ = ("_outer", "export_at", "faults", "map", "raw", "remarks")
-
-    def __init__(
-        self,
-        raw: Raw,
-        field_map: FieldMap | Mapping[str, Any],
-        *,
-        export_at: datetime | None = None,
-    ) -> None:
-        self.raw = raw
-        self.map = field_map if isinstance(field_map, FieldMap) else FieldMap("source", field_map)
-        self.export_at = export_at
-        self.faults: list[tuple[str, str]] = []
-        self.remarks: list[str] = []
-        self._outer = ""
-
-    def table(self, name: str) -> dict[str, str]:
-        """The code table ``[codes.<name>]`` of the map."""
-        return self.map.table(name)
-
-    def fault(self, rule: str, text: str) -> None:
-        """The record cannot be loaded; ``rule`` is one of :data:`petitions.model.QUARANTINE_RULES`, ``text`` says what was found where."""
-        if rule not in QUARANTINE_RULES:
-            raise ValueError(f"expected a rule of {', '.join(QUARANTINE_RULES)}, found {rule!r}")
-        self.faults.append((rule, self._outer + text))
-
-    def remark(self, text: str) -> None:
-        """A yellow remark. Equal remarks are counted and reported once per batch: no numbers, names or values in it."""
-        self.remarks.append(text)
-
-    def text(self, name: str) -> str | None:
-        value = self.raw.get(name)
-        return _CLEANED[value] if value.__class__ is str else _plain(value)
-
-    def number(self, name: str) -> str | None:
-        """A ticket number. One that a spreadsheet turned into a number has lost digits from 10^15 on (fault ``lost_digits``)."""
-        value = self.raw.get(name)
-        told = self.text(name)
-        if told is None:
-            return None
-        if isinstance(value, float) or (isinstance(value, int) and self.export_at is not None):
-            lost = not (float(value).is_integer() and 0 <= value < EXACT)
-        else:
-            lost = bool(_SCIENTIFIC.fullmatch(told))
-        if lost:
-            self.fault("lost_digits", f"{name} = {told}")
-            return None
-        return told
-
-    def time(self, name: str) -> datetime | None:
-        """Beijing time, whole seconds; a date alone is its midnight."""
-        value = self.raw.get(name)
-        if value is None or value == "":
-            return None
-        try:
-            return _read_time(value)[0]
-        except ValueError:
-            self._unreadable(name)
-            return None
-
-    def due(self, name: str) -> datetime | None:
-        """Beijing time; a date alone is 23:59:59 of that day."""
-        value = self.raw.get(name)
-        if value is None or value == "":
-            return None
-        try:
-            return _end_of_day(*_read_time(value))
-        except ValueError:
-            self._unreadable(name)
-            return None
-
-    def code(self, table: str, name: str) -> str | None:
-        """The canonical value of a code; one that the table does not hold is a fault, never a guess."""
-        told = self.text(name)
-        if told is None:
-            return None
-        rows = self.map.table(table)
-        if told in rows:
-            return rows[told] or None
-        if told in _FLAGS and (digit := str(int(_FLAGS[told]))) in rows and isinstance(self.raw[name], bool):
-            return rows[digit] or None
-        self.fault("unknown_code", f"{name} = {_excerpt(told)}, not in [codes.{table}]")
-        return None
-
-    def flag(self, name: str) -> bool:
-        """0/1, true/false, 是/否; empty is false."""
-        value = self.raw.get(name)
-        if value is None or value is False or value == 0:
-            return False
-        if value is True or value == 1:
-            return True
-        told = self.text(name)
-        if told is None:
-            return False
-        found = _FLAGS.get(told.lower())
-        if found is None:
-            self.fault("unknown_code", f"{name} = {_excerpt(told)}, neither yes nor no")
-        return bool(found)
-
-    def whole(self, name: str) -> int | None:
-        """A whole number such as a count of persons; anything else is None and a remark."""
-        told = self.text(name)
-        found = _WHOLE.fullmatch(told) if told else None
-        if told and not found:
-            self.remark(Said(f"{self._outer}{name} is no whole number: left empty", f"字段“{self._outer}{name}”不是整数，按空值处理"))
-        return int(found[1]) if found else None
-
-    def limit(self, name: str) -> Limit | None:
-        """A time limit written as text, such as ``5工作日``."""
-        told = self.text(name)
-        if told is None:
-            return None
-        try:
-            return parse_limit(told)
-        except ValueError:
-            self.fault("unreadable_limit", f"{name} = {_excerpt(told)}")
-            return None
-
-    def rows(self, name: str) -> list[Record]:
-        """The records of a nested list; their faults and remarks are this record's."""
-        value = self.raw.get(name)
-        if not value or (isinstance(value, str) and not value.strip()):
-            return []
-        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-            self.fault("missing_field", f"{name}: expected a list of records, found another type")
-            return []
-        outer = f"{self._outer}{name}."
-        return [self._nested(outer, row) for row in value]
-
-    def row(self, name: str) -> Record | None:
-        """A nested record."""
-        value = self.raw.get(name)
-        if not value or (isinstance(value, str) and not value.strip()):
-            return None
-        if not isinstance(value, dict):
-            self.fault("missing_field", f"{name}: expected a record, found another type")
-            return None
-        return self._nested(f"{self._outer}{name}.", value)
-
-    def _nested(self, outer: str, raw: Raw) -> Record:
-        inner = Record.__new__(Record)
-        inner.raw = raw
-        inner.map = self.map
-        inner.export_at = self.export_at
-        inner.faults = self.faults
-        inner.remarks = self.remarks
-        inner._outer = outer
-        return inner
-
-    def _unreadable(self, name: str) -> None:
-        told = self.text(name)  # a field of blanks is empty, not unreadable
-        if told is not None:
-            self.fault("unreadable_time", f"{name} = {_excerpt(told)}")
+    def one(self, place: int) -> Normalised:
+        """One record by itself."""
+        record, told = self.records[place], {name: column[place] for name, column in self.told.items()}
+        told |= {name: moment(told[name]) for name in _TIMES}
+        content_id, update_key, export_at, out_of_order = (told.pop(name) for name in _BESIDE)
+        events = [
+            Event(*(moment(value) if timed else value for value, timed in zip(row, _EVENT_TIMES, strict=True)))
+            for row in self.events[place]
+        ]
+        return Normalised(
+            source_no=told["source_no"],
+            updated_at=told["updated_at"],
+            update_key=update_key,
+            export_at=export_at,
+            received_at=told["received_at"],
+            ticket=None if record.faults else Ticket(**told, events=events),
+            content_id=content_id,
+            record_id=self.normaliser.record_id(record.raw),
+            out_of_order=out_of_order,
+            names=self.names[place],
+            faults=record.faults,
+            remarks=record.remarks,
+            unknown=record.map.unknown(record.raw),
+        )
 
 
 @dataclass(slots=True)
 class Normalised:
-    """What one raw record came to. ``ticket`` and ``content_id`` are None where there are faults; then ``record_id`` names the record.
-
-    ``events`` are the ticket's events as plain rows, in the order of the fields of :class:`petitions.model.Event`, times as epoch seconds.
-    """
+    """What one raw record came to. ``ticket`` and ``content_id`` are None where there are faults; ``record_id`` names the raw record."""
 
     source_no: str | None
     updated_at: datetime | None
     update_key: str
     export_at: datetime | None
+    received_at: datetime | None
     ticket: Ticket | None
     content_id: str | None
     record_id: str
-    out_of_order: bool = False
-    received_at: datetime | None = None
-    names: tuple[str, ...] = ()
-    events: list[list[Any]] = field(default_factory=list)
-    faults: list[tuple[str, str]] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    unknown: set[str] = field(default_factory=set)
-
-    @property
-    def content(self) -> str:
-        """What tells two records of one number apart: the canonical content, or the raw one where it cannot be read."""
-        return self.content_id or self.record_id
+    out_of_order: bool
+    names: tuple[str, ...]
+    faults: list[tuple[str, str]]
+    remarks: list[str]
+    unknown: set[str]
 
 
 class Normaliser:
@@ -299,157 +127,182 @@ class Normaliser:
         self.source = source
         self.map = field_map if isinstance(field_map, FieldMap) else FieldMap(source.name, field_map)
         self.key = key
-        self._updated = self.map.fields.get("updated_at")
+        self._kept: dict[tuple[str, str], dict[Any, Any]] = {}
         self._constants: dict[str, Any] = dict.fromkeys(_READ) | {"repeat": False, "restricted": False} | self._told_constants()
-        self._readers = [self._reader(name) for name in _READ if name in self.map.fields]
+
+    def __call__(self, raw: Raw, *, export_at: datetime | None = None, file: str = "") -> Normalised:
+        """The canonical form of one record; ``export_at`` and ``file`` are given for records of export files."""
+        return self.columns([raw], export_at=export_at, file=file).one(0)
+
+    def columns(self, raws: Sequence[Raw], *, export_at: datetime | None = None, file: str = "") -> Columns:
+        """The canonical form of records; ``export_at`` and ``file`` are given for records of one export file.
+
+        :raises LaneStopped: where the source does not tell the registration of a record exactly once.
+        """
+        records = [Record(raw, self.map, export_at=export_at) for raw in raws]
+        for name in self.map.required:
+            for record, text in zip(records, _texts(records, name), strict=True):
+                if text is None:
+                    record.fault("missing_field", f"{name} is empty")
+        told = {
+            "source": [self.source.name] * len(records),
+            "source_no": self._numbers(records),
+            "updated_at": [stamp(export_at)] * len(records) if export_at else self._times(records, "updated_at", Record.time),
+            "update_key": [file if export_at else ""] * len(records),
+            "export_at": [stamp(export_at)] * len(records),
+            "received_at": self._times(records, "received_at", Record.time),
+        }
+        events = [list(self.source.events(record)) for record in records]
+        told |= self._limits(records) | {attribute: self._attribute(records, attribute) for attribute in _READ}
+        found = Columns(self, records, told)
+        self._settle(found, events)
+        return found
+
+    def record_id(self, raw: Raw) -> str:
+        """32 hex digits that name a bad record wherever it comes again: its source and raw content without the platform update time."""
+        updated = self.map.fields.get("updated_at")
+        told = {str(name): value for name, value in raw.items() if name != updated}
+        return sha256(f"{self.source.name}\n{CANONICAL(told)}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    # --- reading ------------------------------------------------------------------------------------------------------------
+
+    def _column(self, records: list[Record], name: str, read: Reader, table: str = "") -> Column:
+        """A field as ``read`` reads it in each record. What was read without a fault or a remark is read the same again, and kept."""
+        kept = self._kept.setdefault((table or read.__name__, name), {})
+        values = [record.raw.get(name) for record in records]
+        return [
+            kept[value] if value.__class__ in _DISTINCT and value in kept else _read_anew(kept, value, record, name, read)
+            for value, record in zip(values, records, strict=True)
+        ]
+
+    def _attribute(self, records: list[Record], attribute: str) -> Column:
+        name = self.map.fields.get(attribute)
+        if name is None:
+            return [self._constants[attribute]] * len(records)
+        if attribute == "category":
+            return self._categories(records, [name] if isinstance(name, str) else name)
+        if attribute == "due_upper_at":
+            return self._times(records, attribute, Record.due)
+        if attribute in ("channel", "ticket_type", "urgency") and attribute in self.map.codes:
+            return self._column(records, name, partial(Record.code, table=attribute), attribute)
+        return self._column(records, name, _READERS[attribute]) if attribute in _READERS else _texts(records, name)
+
+    def _categories(self, records: list[Record], fields: list[str]) -> Column:
+        kept, found = self._kept.setdefault(("category", ""), {}), []
+        for record in records:
+            told = repr([record.raw.get(name) for name in fields])
+            if told not in kept:
+                if len(kept) >= _KEPT:
+                    kept.clear()
+                kept[told] = _category(record, fields)
+            found.append(kept[told])
+        return found
+
+    def _times(self, records: list[Record], attribute: str, read: Reader) -> Column:
+        """Epoch seconds. Milliseconds are divided here; all other forms, and what is none, are read by the record."""
+        name = self.map.fields.get(attribute)
+        if not name:
+            return [None] * len(records)
+        first, end = PLAIN_MILLISECONDS
+        values = [record.raw.get(name) for record in records]
+        return [
+            value // 1000 if value.__class__ is int and first <= value < end else stamp(read(record, name=name))
+            for value, record in zip(values, records, strict=True)
+        ]
+
+    def _numbers(self, records: list[Record]) -> Column:
+        name = self.map.fields.get("source_no")
+        return [record.number(name) if name else self.map.constants.get("source_no") for record in records]
+
+    def _limits(self, records: list[Record]) -> dict[str, Column]:
+        """Amount and unit of the limit told, and the due told."""
+        due_at = self._times(records, "due_at", Record.due)
+        limits: list[Limit | None] = [None] * len(records)
+        if name := self.map.fields.get("due_or_limit"):
+            for place, record in enumerate(records):
+                try:
+                    due_at[place] = stamp(end_of_day(*read_time(record.raw.get(name))))
+                except ValueError:
+                    limits[place] = record.limit(name)
+        elif name := self.map.fields.get("limit_amount"):
+            limits = [self._amount(record, name, due_told=due is not None) for record, due in zip(records, due_at, strict=True)]
+        return {
+            "due_at": due_at,
+            "limit_amount": [limit and limit.amount for limit in limits],
+            "limit_unit": [limit and limit.unit for limit in limits],
+        }
+
+    def _amount(self, record: Record, name: str, *, due_told: bool) -> Limit | None:
+        """A number needs its unit; half a limit beside a due that stands is none, without one it is a fault."""
+        told, unit = record.text(name), self._limit_unit(record)
+        if told is None:
+            return None
+        number = WHOLE.fullmatch(told)
+        if number and unit and int(number[1]):
+            return Limit(int(number[1]), unit)
+        if not NUMBER.fullmatch(told):
+            return record.limit(name)
+        if not due_told:
+            wrong = "no whole number from 1" if unit else "its unit is empty"
+            record.fault("unreadable_limit", f"{name} = {excerpt(told)}, {wrong}")
+        return None
+
+    def _limit_unit(self, record: Record) -> str | None:
+        """By the code table of that name where the map has one, else the name as sent."""
+        name = self.map.fields.get("limit_unit")
+        if name is None:
+            return self.map.constants.get("limit_unit")
+        return record.code("limit_unit", name) if "limit_unit" in self.map.codes else record.text(name)
 
     def _told_constants(self) -> dict[str, Any]:
         told = {name: self.map.constants[name] for name in _READ if name in self.map.constants and name not in _ONLY_AS_FIELD}
         return {name: bool(value) if name in ("repeat", "restricted") else value for name, value in told.items()}
 
-    def _reader(self, attribute: str) -> tuple[str, Callable[[Record, Any], Any], Any]:
-        """How an attribute that the map gives a field is read, and from which field."""
-        name = self.map.fields[attribute]
-        if attribute == "category":
-            return attribute, _category, [name] if isinstance(name, str) else name
-        if attribute in ("channel", "ticket_type", "urgency") and attribute in self.map.codes:
-            return attribute, lambda record, name: record.code(attribute, name), name
-        read = {"due_upper_at": Record.due, "persons": Record.whole, "repeat": Record.flag, "restricted": Record.flag}.get(
-            attribute, Record.text
-        )
-        return attribute, read, name
+    # --- settling -----------------------------------------------------------------------------------------------------------
 
-    def __call__(self, raw: Raw, *, export_at: datetime | None = None, file: str = "") -> Normalised:
-        """The canonical form of ``raw``; ``export_at`` and ``file`` are given for records of export files."""
-        return self.read(self.record(raw, export_at=export_at), file=file)
+    def _settle(self, found: Columns, events: list[list[Event]]) -> None:
+        """Masks what is personal, and names good records by their content. Of bad ones nothing stays but what names them."""
+        told = found.told
+        needed = zip(*(told[name] for name in _NEEDED), strict=True)
+        for record, happened, values in zip(found.records, events, needed, strict=True):
+            if not record.faults and (missing := self._missing(record, happened, values)):
+                record.fault("missing_field", missing)
+        found.names = [privacy.names_in(petitioner) for petitioner in told["petitioner"]]
+        told["person_key"] = [
+            privacy.person_key(self.key, phone, number) for phone, number in zip(told["phone"], told["id_number"], strict=True)
+        ]
+        for attribute in _FREE_TEXT:
+            told[attribute] = list(map(privacy.mask_text, told[attribute], found.names))
+        for attribute, mask in _MASKS.items():
+            told[attribute] = list(map(mask, told[attribute]))
+        found.events = [
+            [] if record.faults else _rows(happened, names)
+            for record, happened, names in zip(found.records, events, found.names, strict=True)
+        ]
+        told["out_of_order"] = [
+            any(row[1] is not None and row[1] < received for row in rows)
+            for rows, received in zip(found.events, told["received_at"], strict=True)
+        ]
+        contents = zip(*(told[name] for name in CONTENT), found.events, strict=True)
+        told["content_id"] = [content_id(dict(zip(_CONTENT, content, strict=True))) for content in contents]
+        for place in found.faulty():
+            for name in told.keys() - _NAMING:
+                told[name][place] = None
 
-    def record(self, raw: Raw, *, export_at: datetime | None = None) -> Record:
-        return Record(raw, self.map, export_at=export_at)
-
-    def read(self, record: Record, *, file: str = "") -> Normalised:
-        """As calling, for a record already at hand; its faults and remarks become the result's."""
-        for name in self.map.required:
-            if record.text(name) is None:
-                record.fault("missing_field", f"{name} is empty")
-        found = Normalised(
-            source_no=self._text(record, "source_no"),
-            updated_at=record.export_at or self._time(record, "updated_at"),
-            update_key=file if record.export_at else "",
-            export_at=record.export_at,
-            ticket=None,
-            content_id=None,
-            record_id="",
-            received_at=self._time(record, "received_at"),
-            faults=record.faults,
-            remarks=record.remarks,
-            unknown=self.map.unknown(record.raw),
-        )
-        events = list(self.source.events(record))
-        ticket = self._ticket(record, found, events)
-        found.names = privacy.names_in(ticket.petitioner)
-        self._settle(record, found, ticket)
-        return found
-
-    def record_id(self, raw: Raw) -> str:
-        """32 hex digits that name a bad record wherever it comes again: its source and raw content without the platform update time."""
-        told = {str(name): value for name, value in raw.items() if name != self._updated}
-        return sha256(f"{self.source.name}\n{_CANONICAL(told)}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-    def _settle(self, record: Record, found: Normalised, ticket: Ticket) -> None:
-        """Good: masked and named by its content. Bad: named by the raw record."""
-        missing = self._missing(record, ticket) if not record.faults else None
-        if missing:
-            record.fault("missing_field", missing)
-        if record.faults:
-            found.record_id = self.record_id(record.raw)
-            return
-        _mask(ticket, found.names, self.key)
-        found.ticket, found.events = ticket, _rows(ticket.events)
-        received = stamp(ticket.received_at)
-        found.out_of_order = any(row[1] is not None and row[1] < received for row in found.events)
-        found.content_id = _content_id(ticket, found.events)
-
-    def _missing(self, record: Record, ticket: Ticket) -> str | None:
+    def _missing(self, record: Record, events: list[Event], needed: tuple[Any, ...]) -> str | None:
         """What a ticket cannot do without, where the map forgot to require it; and an event of an interface without its time."""
-        for name in ("source_no", "updated_at", "received_at"):
-            if getattr(ticket, name) is None:
+        for name, value in zip(_NEEDED, needed, strict=True):
+            if value is None:
                 return f"{self.map.fields.get(name, name)} is empty"
-        if [event.event_type for event in ticket.events].count("received") != 1:
+        if [event.event_type for event in events].count("received") != 1:
             raise LaneStopped(
                 f"{self.source.name}: expected one event received per record, found none or several; correct events() of the source"
             )
         if record.export_at is not None:
             return None
-        for event in ticket.events:
+        for event in events:
             if event.occurred_at is None:
                 return f"the event {event.event_type} has no time"
-        return None
-
-    def _ticket(self, record: Record, found: Normalised, events: list[Event]) -> Ticket:
-        limit_amount, limit_unit, due_at = self._limit(record)
-        told = self._constants.copy()
-        for attribute, read, name in self._readers:
-            told[attribute] = read(record, name)
-        return Ticket(
-            source=self.source.name,
-            # None only on the way to quarantine.
-            source_no=found.source_no,  # type: ignore[arg-type]
-            updated_at=found.updated_at,  # type: ignore[arg-type]
-            received_at=found.received_at,  # type: ignore[arg-type]
-            due_at=due_at,
-            limit_amount=limit_amount,
-            limit_unit=limit_unit,
-            events=events,
-            **told,
-        )
-
-    def _text(self, record: Record, attribute: str) -> str | None:
-        name = self.map.fields.get(attribute)
-        if name is None:
-            return self.map.constants.get(attribute)
-        return record.number(name) if attribute == "source_no" else record.text(name)
-
-    def _time(self, record: Record, attribute: str) -> datetime | None:
-        name = self.map.fields.get(attribute)
-        return record.time(name) if name else None
-
-    def _due(self, record: Record, attribute: str) -> datetime | None:
-        name = self.map.fields.get(attribute)
-        return record.due(name) if name else None
-
-    def _coded(self, record: Record, attribute: str) -> str | None:
-        """By the code table of that name where the map has one, else the name as sent."""
-        name = self.map.fields.get(attribute)
-        if name is None or attribute not in self.map.codes:
-            return self._text(record, attribute)
-        return record.code(attribute, name)
-
-    def _limit(self, record: Record) -> tuple[int | None, str | None, datetime | None]:
-        """Amount and unit of the limit told, and the due told."""
-        due_at = self._due(record, "due_at")
-        told: Limit | None = None
-        if name := self.map.fields.get("due_or_limit"):
-            try:
-                due_at = _end_of_day(*_read_time(record.raw.get(name)))
-            except ValueError:
-                told = record.limit(name)
-        elif name := self.map.fields.get("limit_amount"):
-            told = self._amount(record, name, due_told=due_at is not None)
-        return (told.amount, told.unit, due_at) if told else (None, None, due_at)
-
-    def _amount(self, record: Record, name: str, *, due_told: bool) -> Limit | None:
-        """A number needs its unit; half a limit beside a due that stands is none, without one it is a fault."""
-        told, unit = record.text(name), self._coded(record, "limit_unit")
-        if told is None:
-            return None
-        number = _WHOLE.fullmatch(told)
-        if number and unit and int(number[1]):
-            return Limit(int(number[1]), unit)
-        if not _NUMBER.fullmatch(told):
-            return record.limit(name)
-        if not due_told:
-            wrong = "no whole number from 1" if unit else "its unit is empty"
-            record.fault("unreadable_limit", f"{name} = {_excerpt(told)}, {wrong}")
         return None
 
 
@@ -468,209 +321,53 @@ def normalise(
     return Normaliser(source, told, secret)(raw, export_at=export_at, file=file)
 
 
-def content_id(ticket: Ticket) -> str:
-    """32 hex digits: SHA-256 over canonical JSON of attributes and events. The platform's update time is no content."""
-    return _content_id(ticket, _rows(ticket.events))
+def content_id(content: Mapping[str, Any]) -> str:
+    """32 hex digits: SHA-256 over canonical JSON of attributes and events, without those that are empty or not so.
 
-
-def clean(text: str) -> str | None:
-    """Text as people wrote it: without BOM, ``_x000D_``, tags, entities, padding and control characters, digits half-width."""
-    if text.isascii() and text.isalnum():
-        return text
-    # Most texts need none of it. What Python calls printable holds no control, no mark without width and no blank but " ".
-    plain = text.isprintable() and not _DIRTY.search(text) and "_x" not in text and "  " not in text and text.strip(" ") == text
-    return (text if plain else _cleaned(text)) or None
-
-
-class _Cleaned(dict[str, str | None]):
-    """Text → as :func:`clean` makes it. Units, codes and stock phrases come again and again; they are kept, within bounds."""
-
-    def __missing__(self, text: str) -> str | None:
-        found = clean(text)
-        if len(text) <= _SHORT:
-            if len(self) >= _KEPT:
-                self.clear()
-            self[text] = found
-        return found
-
-
-# So many texts of at most so many characters are kept.
-_KEPT, _SHORT = 20_000, 32
-_CLEANED = _Cleaned()
-
-
-# --- text ---------------------------------------------------------------------------------------------------------------
-
-_DIRTY = re.compile("[<&０-９]")
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
-_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
-_BREAK = re.compile(r"<\s*(?:br|/p|/div|/li|/tr|/h[1-6])\b[^<>]*>", re.IGNORECASE)
-_TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:]*(?:\s[^<>]*)?/?>")
-_INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]")
-_LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_BLANKS = re.compile(r"[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-_LINES = re.compile(r" ?\n[ \n]*")
-
-
-def _cleaned(text: str) -> str:
-    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
-    for _ in range(3):  # some exports escape twice
-        if "&" not in text or (plain := html.unescape(text)) == text:
-            break
-        text = plain
-    if "<" in text:
-        text = _TAG.sub("", _BREAK.sub("\n", _UNSEEN.sub("", text)))
-    text = _LINE_END.sub("\n", _INVISIBLE.sub("", text)).translate(_DIGITS)
-    return _LINES.sub("\n", _BLANKS.sub(" ", text)).strip()
-
-
-def _plain(value: Any) -> str | None:
-    """A value that may have come as something else than text."""
-    if value is None:
-        return None
-    if value.__class__ is int:
-        return str(value)
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(value)
-    if isinstance(value, list | tuple):
-        return "、".join(part for item in value if (part := _plain(item))) or None
-    if isinstance(value, dict):
-        return clean(_CANONICAL(value)) if value else None
-    told = str(value)
-    return None if told == "NaT" else clean(told)
-
-
-def _excerpt(text: str) -> str:
-    """Masked before it is cut: of a number that is cut in two nobody could tell any more what it is."""
-    told = privacy.mask_text(text) or ""
-    return told if len(told) <= 40 else told[:39] + "…"
-
-
-_SCIENTIFIC = re.compile(r"[+-]?(?:\d(?:\.\d*)?[eE][+-]?\d{1,3}|\d+(?:\.\d*[eE][+-]?|[eE]\+)\d{1,3})")
-_WHOLE = re.compile(r"\s*(\d{1,9})(?:\.0+)?\s*(?:人|名)?\s*")
-_FLAGS = {"0": False, "1": True, "false": False, "true": True, "否": False, "是": True, "0.0": False, "1.0": True}
-
-# --- times --------------------------------------------------------------------------------------------------------------
-
-_TIME = re.compile(
-    r"(\d{4})(?:-(\d{1,2})-|/(\d{1,2})/|\.(\d{1,2})\.|年(\d{1,2})月)(\d{1,2})日?"
-    r"(?:(?:T|\s)\s*(\d{1,2})[:时](\d{1,2})(?:[:分](?:(\d{1,2})(?:[.,]\d+)?秒?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_WIDE = str.maketrans("：／－．", ":/-.")
-_EXCEL_ZERO = datetime(1899, 12, 30)
-# Serial numbers of the years 1954 to 2119; a number below is a small number by mistake, not a day.
-_SERIALS = (20000, 80000)
-# Epoch milliseconds of the years 1973 to 2286; seconds are below and are not guessed at.
-_MILLISECONDS = (10**11, 10**13)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEARS = range(1900, 3000)
-# Since 1992 Beijing is eight hours ahead without exception: times of one zone are told apart by plain arithmetic.
-_PLAIN_ZERO = datetime(1992, 1, 1, tzinfo=BEIJING)
-_PLAIN_STAMP = int(_PLAIN_ZERO.timestamp())
-_PLAIN_MILLISECONDS = _PLAIN_STAMP * 1000
-
-
-def _read_time(value: Any) -> tuple[datetime, bool]:
-    """The time, and whether it was a date alone.
-
-    :raises ValueError: where the value is none of the forms of sources.md.
+    The platform's update time is no content. Times are epoch seconds.
     """
-    # The two forms that nearly every record has go first.
-    if value.__class__ is int and _PLAIN_MILLISECONDS <= value < _MILLISECONDS[1]:
-        return _PLAIN_ZERO + timedelta(seconds=value // 1000 - _PLAIN_STAMP), False
-    if value.__class__ is str:
-        if len(value) == 19 and value[4] == "-" and value[10] == " " and value[13] == ":" and value.isascii():
-            told = datetime.fromisoformat(value)
-            if told.tzinfo is None and 1900 <= told.year < 3000:
-                return told.replace(tzinfo=BEIJING), False
-            return _zoned(told), False
-        return _read_text_time(value)
-    if isinstance(value, bool) or value is None:
-        raise ValueError
-    if isinstance(value, int | float):
-        return _read_number_time(value)
-    if isinstance(value, datetime):
-        if value != value:  # NaT of pandas
-            raise ValueError
-        # A spreadsheet stores a day as its midnight: a cell at midnight is a date alone.
-        return _zoned(value), value.tzinfo is None and not (value.hour or value.minute or value.second)
-    if isinstance(value, date):
-        return _zoned(datetime(value.year, value.month, value.day)), True
-    raise ValueError
+    told = {name: value for name, value in content.items() if value is not None and value is not False}
+    return sha256(_JSON(told)).hexdigest()[:32]
 
 
-def _read_text_time(text: str) -> tuple[datetime, bool]:
-    told = (clean(text) or "").translate(_WIDE)
-    found = _TIME.fullmatch(told)
-    if not found:
-        if _NUMBER.fullmatch(told):
-            return _read_number_time(float(told) if "." in told else int(told))
-        raise ValueError
-    year, *months, day, hour, minute, second, zone = found.groups()
-    month = next(part for part in months if part)
-    naive = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
-    return _zoned(naive.replace(tzinfo=_offset(zone)) if zone else naive), hour is None
+# Keys in order, no blanks, nothing escaped that need not be.
+_JSON = msgspec.json.Encoder(order="sorted").encode
+_CONTENT = (*CONTENT, "events")
+_NEEDED = ("source_no", "updated_at", "received_at")
+_BESIDE = ("content_id", "update_key", "export_at", "out_of_order")
+_NAMING = frozenset({*_NEEDED, "source", "update_key", "export_at", "out_of_order"})
+_EVENT_TIMES = tuple(name in ("occurred_at", "old_due", "new_due") for name in Event.__slots__)
+_MASKS: dict[str, Callable[[str | None], str | None]] = {
+    "petitioner": privacy.mask_name,
+    "phone": privacy.mask_phone,
+    "id_number": privacy.mask_id_number,
+}
+_READERS: dict[str, Reader] = {"persons": Record.whole, "repeat": Record.flag, "restricted": Record.flag}
 
 
-def _read_number_time(value: float) -> tuple[datetime, bool]:
-    if _MILLISECONDS[0] <= value < _MILLISECONDS[1]:
-        return (_EPOCH + timedelta(seconds=int(value) // 1000)).astimezone(BEIJING), False
-    if _SERIALS[0] <= value < _SERIALS[1]:
-        # A serial is a fraction of a day: 9:05:03 may be stored a hair below; to the millisecond first, then cut.
-        return _zoned(_EXCEL_ZERO + timedelta(milliseconds=round(value * 86_400_000))), float(value).is_integer()
-    raise ValueError
+def moment(seconds: Any) -> Any:
+    """Beijing time of epoch seconds."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, BEIJING)
 
 
-def _zoned(told: datetime) -> datetime:
-    if told.year not in _YEARS:
-        raise ValueError
-    if told.tzinfo is not None:
-        told = told.astimezone(BEIJING)
-    return datetime(told.year, told.month, told.day, told.hour, told.minute, told.second, tzinfo=BEIJING)
+def _texts(records: list[Record], name: str) -> Column:
+    """A field as :meth:`Record.text` reads it."""
+    values = [record.raw.get(name) for record in records]
+    return [CLEANED[value] if value.__class__ is str else plain(value) for value in values]
 
 
-@lru_cache(maxsize=64)
-def _offset(zone: str) -> timezone:
-    if zone in "zZ":
-        return UTC
-    hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
-    return timezone((1 if zone[0] == "+" else -1) * timedelta(hours=hours, minutes=minutes))
+def _read_anew(kept: dict[Any, Any], value: Any, record: Record, name: str, read: Reader) -> Any:
+    before = len(record.faults) + len(record.remarks)
+    found = read(record, name=name)
+    lasting = value.__class__ in _DISTINCT and (value.__class__ is not str or len(value) <= _SHORT)
+    if lasting and len(record.faults) + len(record.remarks) == before:
+        if len(kept) >= _KEPT:
+            kept.clear()
+        kept[value] = found
+    return found
 
 
-def _end_of_day(told: datetime, date_alone: bool) -> datetime:
-    return told.replace(hour=23, minute=59, second=59) if date_alone else told
-
-
-# --- content and masks --------------------------------------------------------------------------------------------------
-
-_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode
-# The same text, for plain values: without blanks, keys in order, nothing escaped that need not be.
-_CONTENT_JSON = msgspec.json.Encoder(order="sorted").encode
-_CONTENT_OF = attrgetter(*_CONTENT)
-_CONTENT_TIMES = ("received_at", "due_at", "due_upper_at")
-
-
-def _content_id(ticket: Ticket, events: list[list[Any]]) -> str:
-    told: dict[str, Any] = {
-        name: value for name, value in zip(_CONTENT, _CONTENT_OF(ticket), strict=True) if value is not None and value is not False
-    }
-    for name in _CONTENT_TIMES:
-        if name in told:
-            told[name] = stamp(told[name])
-    told["events"] = events
-    return sha256(_CONTENT_JSON(told)).hexdigest()[:32]
-
-
-def _rows(events: list[Event]) -> list[list[Any]]:
+def _rows(events: list[Event], names: tuple[str, ...]) -> list[list[Any]]:
     return [
         [
             one.event_type,
@@ -679,20 +376,10 @@ def _rows(events: list[Event]) -> list[list[Any]]:
             None if one.old_due is None else stamp(one.old_due),
             None if one.new_due is None else stamp(one.new_due),
             one.satisfaction,
-            one.note,
+            privacy.mask_text(one.note, names) if one.note else one.note,
         ]
         for one in events
     ]
-
-
-def stamp(told: datetime | None) -> int | None:
-    """Epoch seconds."""
-    if told is None:
-        return None
-    if told.tzinfo is BEIJING and told >= _PLAIN_ZERO:
-        passed = told - _PLAIN_ZERO
-        return passed.days * 86_400 + passed.seconds + _PLAIN_STAMP
-    return int(told.timestamp())
 
 
 def _category(record: Record, fields: list[str]) -> str | None:
@@ -700,20 +387,7 @@ def _category(record: Record, fields: list[str]) -> str | None:
     for name in fields:
         value = record.raw.get(name)
         if isinstance(value, list):
-            levels.extend(_plain(part) or "" for part in value)
+            levels.extend(plain(part) or "" for part in value)
         else:
             levels.extend((record.text(name) or "").split("/"))
-    return "/".join(plain for level in levels if (plain := level.strip())) or None
-
-
-def _mask(ticket: Ticket, names: tuple[str, ...], key: bytes) -> None:
-    ticket.person_key = privacy.person_key(key, ticket.phone, ticket.id_number)
-    ticket.title = privacy.mask_text(ticket.title, names)
-    ticket.content = privacy.mask_text(ticket.content, names)
-    ticket.address = privacy.mask_text(ticket.address, names)
-    for event in ticket.events:
-        if event.note:
-            event.note = privacy.mask_text(event.note, names)
-    ticket.petitioner = privacy.mask_name(ticket.petitioner)
-    ticket.phone = privacy.mask_phone(ticket.phone)
-    ticket.id_number = privacy.mask_id_number(ticket.id_number)
+    return "/".join(stripped for level in levels if (stripped := level.strip())) or None

@@ -26,7 +26,7 @@ from petitions.settings import Settings
 from petitions.sources.base import LaneStopped, Raw
 
 if TYPE_CHECKING:
-    from petitions.normalise import FieldMap, Record
+    from petitions.record import FieldMap, Record
     from petitions.warehouse import Warehouse
 
 log = logging.getLogger("petitions.quarantine")
@@ -70,7 +70,7 @@ def show(settings: Settings, record_id: str) -> dict[str, Any]:
         raw = _raw(settings, row)
     except LandingError as error:
         return row | {"record": None, "landing": str(error)}
-    from petitions.normalise import FieldMap
+    from petitions.record import FieldMap
 
     return row | {"record": masked(raw, FieldMap(row["source"], settings.source_maps[row["source"]]))}
 
@@ -111,7 +111,7 @@ def dismiss(settings: Settings, record_id: str, note: str) -> None:
 
 def masked(raw: Raw, field_map: FieldMap) -> dict[str, Any]:
     """A raw record as it can be shown: personal data masked, fields that the map does not know by their length alone."""
-    from petitions.normalise import Record
+    from petitions.record import Record
 
     record = Record(raw, field_map)
     hidden = _confidential(record)

@@ -11,7 +11,7 @@ import pytest
 
 from petitions import check, nightly, quarantine, questions, rebuild, warehouse
 from petitions.landing import Landing
-from petitions.normalise import FieldMap
+from petitions.record import FieldMap
 from petitions.settings import CHECKOUT, Settings
 from tests.engines import EmptyWarehouse
 from tests.nightly.office import County, Office, figures, state, unlike

@@ -33,7 +33,7 @@ import pytest
 
 from petitions.connections import Connection
 from petitions.model import BEIJING, SOURCE_LABELS
-from petitions.normalise import FieldMap, Record
+from petitions.record import FieldMap, Record
 from petitions.settings import CHECKOUT, Settings
 from petitions.sources import source_class, ticket_number
 from petitions.sources.base import Raw

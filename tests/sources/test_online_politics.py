@@ -16,7 +16,7 @@ from openpyxl import Workbook
 from petitions.connections import Connection
 from petitions.export_rows import FileRefused, rows
 from petitions.model import BEIJING
-from petitions.normalise import FieldMap, Record
+from petitions.record import FieldMap, Record
 from petitions.settings import CHECKOUT, Settings
 from petitions.sources.base import Ask, LaneStopped, Page, Window
 from petitions.sources.files import export_date

@@ -41,7 +41,7 @@ def source_class(name: str) -> type[Source]:
 
 def ticket_number(raw: dict[str, Any], field: str) -> str | None:
     """The ticket number under ``field`` of a raw record, cleaned as the checks will clean it; None where there is none."""
-    from petitions.normalise import clean
+    from petitions.values import clean
 
     value = raw.get(field)
     if value is None or isinstance(value, bool | list | dict):

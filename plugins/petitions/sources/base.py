@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 if TYPE_CHECKING:
     from petitions.connections import Connection
     from petitions.model import Event
-    from petitions.normalise import Record
+    from petitions.record import Record
     from petitions.settings import Settings
 
 Raw = dict[str, Any]

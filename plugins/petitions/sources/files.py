@@ -27,9 +27,10 @@ from typing import Any
 from petitions.export_rows import FileRefused
 from petitions.export_rows import rows as rows_of
 from petitions.model import BEIJING
-from petitions.normalise import FieldMap, Record, clean
+from petitions.record import FieldMap, Record
 from petitions.said import Said, said
 from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source
+from petitions.values import clean
 
 ENDINGS = (".xlsx", ".xls", ".csv")
 # The header stands in one of the first rows; above it there may be a title.

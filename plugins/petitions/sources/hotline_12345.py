@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from petitions.model import BEIJING, Event
@@ -19,7 +20,7 @@ from petitions.sources.base import Ask, LaneDown, LaneStopped, Page, Raw, Source
 from petitions.sources.http import Fault, HttpLane
 
 if TYPE_CHECKING:
-    from petitions.normalise import Record
+    from petitions.record import Record
 
 TOKEN, WORK_ORDERS = "/oauth/token", "/v1/workorders"
 # How often a window is gone over that holds more than was seen. What is still missing then turns the batch red.
@@ -66,8 +67,8 @@ class Hotline12345(Source):
         """The rows by ``seq``, or as they came where one of them has none."""
         rows = record.rows(self._flow["list"])
         places = [row.text(self._flow["order"]) or "" for row in rows]
-        if all(place.isdecimal() for place in places):
-            return [row for _, row in sorted(zip(map(int, places), rows, strict=True), key=lambda pair: pair[0])]
+        if all(map(str.isdecimal, places)):
+            return [row for *_, row in sorted(zip(map(int, places), count(), rows, strict=False))]
         return rows
 
     def _event(self, row: Record, event_type: str) -> Event:

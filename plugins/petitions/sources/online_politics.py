@@ -21,7 +21,7 @@ from petitions.sources.base import LaneStopped
 from petitions.sources.files import FileSource
 
 if TYPE_CHECKING:
-    from petitions.normalise import Record
+    from petitions.record import Record
 
 ANSWER, ANSWERED_AT = "答复意见", "答复时间"
 # An acknowledgement is short; a longer text is not searched for one.

@@ -30,7 +30,7 @@ from petitions.sources.base import Ask, Page, Raw, Source, Window
 from petitions.sources.http import REMEDIES, Fault, HttpLane, told_in_words, wait_asked_for
 
 if TYPE_CHECKING:
-    from petitions.normalise import Record
+    from petitions.record import Record
 
 QUERY = "/api/xfj/query"
 # How often a window is gone over that holds more than was seen. What is still missing then turns the batch red.
@@ -136,7 +136,7 @@ class Provincial(Source):
 
     def time_of(self, row: Raw) -> datetime | None:
         """The platform update time of a raw row, None where it cannot be read."""
-        from petitions.normalise import Record
+        from petitions.record import Record
 
         return Record(row, {}).time(self._map["fields"]["updated_at"])
 

@@ -20,7 +20,7 @@ from petitions.sources.base import Raw, Window
 from petitions.sources.database import DatabaseSource, bound, plain, within
 
 if TYPE_CHECKING:
-    from petitions.normalise import Record
+    from petitions.record import Record
 
 CASES, FLOW, ADJUSTMENTS = "case_info", "case_flow_record", "case_adjustment_apply"
 

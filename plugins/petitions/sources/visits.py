@@ -14,7 +14,7 @@ from petitions.model import Event
 from petitions.sources.files import FileSource
 
 if TYPE_CHECKING:
-    from petitions.normalise import Record
+    from petitions.record import Record
 
 
 class Visits(FileSource):
