@@ -48,7 +48,7 @@ def publish(settings: Settings, manifest: Manifest, suites: Sequence[Suite]) -> 
         named = [_keep(context, results, manifest, suite) for suite in suites]
         for suite in suites:
             shutil.rmtree(site / "validations" / suite.name / manifest.source, ignore_errors=True)
-        context.build_data_docs(resource_identifiers=named)
+        context.build_data_docs(resource_identifiers=named, build_index=False)  # the index is ours
         for page in (site / "validations").rglob("*.html"):
             _free(page)
         for page in (site / "expectations").glob("*.html"):
