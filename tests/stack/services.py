@@ -205,9 +205,9 @@ class Stack:
 
 def missing() -> str | None:
     """What this machine lacks to run the services, with the cure."""
-    if not shutil.which("redis-server"):
-        return "redis-server is not installed: apt-get install redis-server (macOS: brew install redis)"
-    return None
+    absent = [program for program in ("redis-server", "curl") if not shutil.which(program)]
+    packages = " ".join(absent)
+    return f"not installed: {packages}: apt-get install {packages} (macOS: brew install redis curl)" if absent else None
 
 
 def _image() -> dict[str, str]:
