@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from itertools import chain, islice
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -120,9 +119,10 @@ def _examined(parts: Iterator[Part], examiner: Examiner) -> Iterator[tuple[Part,
     if len(first) < _MANY or crew.size() == 1:
         yield from ((part, examiner(part)) for part in chain(first, parts))
         return
-    Thread(target=great_expectations).start()  # for seconds, in which the crew is at work already
     source = examiner.normaliser.source
-    yield from crew.examined(crew.Task(source.name, source.settings, examiner.folder, examiner.fetched_at), chain(first, parts))
+    task = crew.Task(source.name, source.settings, examiner.folder, examiner.fetched_at)
+    # Great Expectations takes seconds to import: they pass while the crew is at work on its first parts.
+    yield from crew.examined(task, chain(first, parts), meanwhile=great_expectations)
 
 
 def _show(settings: Settings, manifest: Manifest, judge: Judge) -> None:

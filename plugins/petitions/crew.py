@@ -12,7 +12,7 @@ import pickle
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,9 +55,10 @@ def size() -> int:
     return min(len(os.sched_getaffinity(0)), MOST)
 
 
-def examined(task: Task, parts: Iterable[Part]) -> Iterator[tuple[Part, Examined]]:
+def examined(task: Task, parts: Iterable[Part], meanwhile: Callable[[], Any]) -> Iterator[tuple[Part, Examined]]:
     """The parts as they are done, in any order; few of them are in memory at once.
 
+    :param meanwhile: called once, when all of the crew have something to do.
     :raises LaneStopped: where a part cannot be examined, or a process ended.
     """
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
@@ -76,6 +77,8 @@ def examined(task: Task, parts: Iterable[Part]) -> Iterator[tuple[Part, Examined
             waiting: set[Future[tuple[Part, Examined]]] = set()
             for part in parts:
                 waiting.add(threads.submit(ask, part))
+                if part.number == len(workers):
+                    meanwhile()
                 if len(waiting) > len(workers):
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (one.result() for one in done)
