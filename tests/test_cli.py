@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from petitions import Petitions, ledger
+from petitions import Petitions, ledger, metrics
 from petitions import warehouse as warehouses
 from petitions.cli import main
 from petitions.model import BEIJING, Event
@@ -208,6 +208,13 @@ def test_metrics_beside_earlier_periods(settings: Settings) -> None:
     (line,) = [line for line in petitions("metrics", *WINDOW, "--compare").stdout.splitlines() if "受理量" in line]
     assert line.count("—") == 2
     assert Petitions(settings).compare("appeals", "2024-03-01", "2024-03-31").shape[0] == len(answer["metrics"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "printed"), [(0, "0.0"), (4320, "0.1"), (4319, "0.0"), (86400, "1.0"), (604800, "7.0"), (8640000, "100.0")]
+)
+def test_handling_days_have_one_decimal(seconds: float, printed: str) -> None:
+    assert str(metrics.days(seconds)) == printed
 
 
 def test_comparison_as_csv_has_the_same_rows(settings: Settings) -> None:

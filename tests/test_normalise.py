@@ -222,6 +222,7 @@ def test_a_due_of_a_date_alone_is_its_last_second(told: Any, expected: str) -> N
         ("4.41322E+17", True, None),
         ("4E+17", True, None),
         ("4.41322e17", True, None),
+        ("４．４１３２２Ｅ＋１７", True, None),
         (441322202310240001, False, "441322202310240001"),  # JSON keeps whole numbers exactly
     ],
 )

@@ -299,9 +299,9 @@ def percent(numerator: int, denominator: int) -> str | None:
 
 
 def days(seconds: float) -> Decimal:
-    """Seconds as days with one decimal, half up.
+    """Seconds as days with one decimal, half up; a whole number of days has it too: ``7.0``.
 
     A percentile between whole seconds lies on a tenth of a second; what the engine's fractions add to that is taken off first.
     """
     exact = Fraction(round(seconds * 10), 10)
-    return Decimal(int(exact * 10 / 86400 + Fraction(1, 2))) / 10
+    return Decimal(int(exact * 10 / 86400 + Fraction(1, 2))).scaleb(-1)

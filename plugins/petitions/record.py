@@ -6,6 +6,7 @@ becomes of it.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -135,7 +136,7 @@ class Record:
         if isinstance(value, float) or (isinstance(value, int) and self.export_at is not None):
             lost = not (float(value).is_integer() and 0 <= value < EXACT)
         else:
-            lost = bool(SCIENTIFIC.fullmatch(told))
+            lost = bool(SCIENTIFIC.fullmatch(unicodedata.normalize("NFKC", told)))
         if lost:
             self.fault("lost_digits", f"{name} = {told}")
             return None
