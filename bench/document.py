@@ -249,6 +249,7 @@ def _closing(results: list[Result]) -> Iterator[str]:
     yield "make bench                                  # 10 and 100 thousand tickets, every part"
     yield "make bench SIZES=1000000 ENGINES=duckdb PARTS=load,night,questions"
     yield "make bench SIZES=10000000 ENGINES=duckdb PARTS=night,questions"
+    yield "make bench PARTS=backfill BACKFILL=365      # each of the 365 days, and not a sample of them"
     yield "```"
     yield ""
     yield "Results stay in `.cache/bench/results`, one file a case, and this page is written from all of them; `python -m bench write`"

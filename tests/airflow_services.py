@@ -198,9 +198,14 @@ def ended_at_last(variable: str, value: str, sessions: Callable[[], Iterable[int
     try:
         yield
     finally:
-        for process in left_by(variable, value, sessions()):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        kill(left_by(variable, value, sessions()))
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """As the end of their machine would. Some end by themselves when the first is gone."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def left_by(variable: str, value: str, sessions: Iterable[int] = ()) -> list[psutil.Process]:

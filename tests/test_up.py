@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import up
 
-from tests.airflow_services import NIGHTLY, carriers, family, left_by, make_up, open_folder, parts, wait_for
+from tests.airflow_services import NIGHTLY, carriers, family, kill, left_by, make_up, open_folder, parts, wait_for
 
 
 def left(home: Path) -> list[Any]:
@@ -42,9 +42,7 @@ def test_start_run_stop_and_start_again(home: Path) -> None:
 
     with make_up(home) as started:  # and is killed where it cannot stop anything
         assert run_id in {run["dag_run_id"] for run in started.ready().runs(NIGHTLY)}
-        for process in carriers("PETITIONS_HOME", str(home)):
-            if "scripts/up.py" in " ".join(process.cmdline()):
-                process.kill()
+        kill(process for process in carriers("PETITIONS_HOME", str(home)) if "scripts/up.py" in " ".join(process.cmdline()))
         started.process.wait(60)
         with make_up(home) as again:
             assert again.ready().state(NIGHTLY, run_id) == "success"
@@ -70,8 +68,7 @@ def test_what_a_killed_one_left_is_ended(tmp_path: Path) -> None:
         up.end_what_was_left(tmp_path)
         assert other.poll() is None
     finally:
-        for process in [*family(parts.pid), *family(other.pid)]:
-            process.kill()
+        kill([*family(parts.pid), *family(other.pid)])
         other.wait()
 
 

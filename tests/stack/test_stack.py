@@ -16,7 +16,7 @@ import pytest
 from petitions import warehouse
 from petitions.model import SOURCES
 from petitions.settings import Settings
-from tests.airflow_services import NIGHTLY, Api, ended_at_last, family, open_folder, wait_for
+from tests.airflow_services import NIGHTLY, Api, ended_at_last, family, kill, open_folder, wait_for
 from tests.nightly.office import Office, figures, state
 from tests.sources.loopback import Reply, serving
 from tests.stack.services import CHECKOUT, MARK, Stack, listening, missing
@@ -99,8 +99,7 @@ def a_killed_worker_delays_the_night_and_changes_nothing(stack: Stack, api: Api,
             run_id = wait_for(lambda: [run["dag_run_id"] for run in api.runs(NIGHTLY)], "the first run")[0]
             waiting = wait_for(lambda: _loading(api, run_id), "a load")
             (victim,) = [name for name in WORKERS if waiting["pid"] in {one.pid for one in family(stack.running[name].pid)}]
-            for process in family(stack.running[victim].pid):  # as the end of its machine
-                process.kill()
+            kill(family(stack.running[victim].pid))
     assert api.ended(NIGHTLY, run_id) == "success"
     again = {task["task_id"]: task for task in api.tasks(NIGHTLY, run_id)}
     assert again[waiting["task_id"]]["try_number"] > waiting["try_number"]
