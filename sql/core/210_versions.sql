@@ -12,8 +12,9 @@ select
         partition by s.ticket_id, s.known_at
         order by s.updated_at desc, s.update_key desc, s.content_id desc, s.batch_id
     ) as place,
-    -- How recent an export is among all exports that show the ticket: an older file read later does not override a newer one.
-    dense_rank() over (partition by s.ticket_id order by s.updated_at, s.update_key, s.content_id) as recency,
+    -- How recent an export is among all exports that show the ticket: an older file read later does not override a newer one, one that was
+    -- exported again under its name does.
+    dense_rank() over (partition by s.ticket_id order by s.updated_at, s.update_key) as recency,
     row_number() over (partition by s.ticket_id, s.content_id order by s.known_at, s.batch_id) as showing,
     min(s.export_at) over (partition by s.ticket_id, s.content_id order by s.known_at) as first_export_at
 from core.sighting s

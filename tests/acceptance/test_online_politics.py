@@ -342,6 +342,16 @@ def test_a_bad_row_is_replayed_by_a_later_good_one(nights: tuple[Desk, Path, lis
     assert (row["source_no"], row["rule"], row["status"]) == ("5", "unknown_code", "replayed")
 
 
+def test_what_was_exported_again_under_its_name_stands(tmp_path: Path) -> None:
+    """Which content has the larger hash is chance: of eight corrections none may be lost, nor of eight that take them back."""
+    desk = Desk(tmp_path / "home", {"online_politics": folder(tmp_path / "drop")})
+    for told in ("误", "更正", "误"):
+        text(tmp_path / "drop" / "网络问政_20231124.csv", *table([message(str(number), "更正", 留言主题=told) for number in range(8)]))
+        assert desk.run("--refetch").code == 0
+        assert {row["title"] for row in desk.tickets("received", "appeals").values()} == {told}
+    assert [(one["new_versions"], one["unchanged"]) for one in desk.batches()] == [(8, 0)] * 3
+
+
 def test_one_answer_column_without_the_other_stops_the_lane(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "home", {"online_politics": folder(tmp_path / "drop")})
     text(tmp_path / "drop" / "网络问政_20231124.csv", ["留言编号", "留言时间", "回复内容"], ["1", "2023/11/1 9:05:03", ANSWER])
