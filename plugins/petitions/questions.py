@@ -294,6 +294,31 @@ def marked(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], g
         yield _confidential(row, {f"in_{count.key}" for count in counts}) if row["restricted"] else row
 
 
+def met_one_due(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str]) -> list[dict[str, Any]]:
+    """The tickets that were done within one of their two dues and after the other, in order of registration.
+
+    One is the due of the close clock, the other the one that the platform keeps beside it (``due_upper_at``; sources.md §4). ``met`` is
+    ``due`` or ``due_upper``. Confidential tickets show their number only.
+    """
+    rows = warehouse.rows(
+        f"""
+        with done as (
+            select * from core.posting
+            where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} and valid and close_class in ('on_time', 'late')
+        )
+        select d.ticket_id, c.title, d.unit, d.received_at, d.close_due_at as due_at, c.due_upper_at, d.done_at,
+               case d.close_class when 'on_time' then 'due' else 'due_upper' end as met, c.restricted
+        from done d
+        join core.ticket_version v on v.version_id = d.version_id
+        join core.content c on c.content_id = v.content_id
+        where c.due_upper_at is not null and (d.close_class = 'on_time') <> (d.done_at <= c.due_upper_at)
+        order by d.received_at, d.ticket_id
+        """,
+        scope.parameters() | channel_parameters(appeal_channels),
+    )
+    return [_confidential(row) if row["restricted"] else row for row in rows]
+
+
 def changed(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], then: datetime) -> list[dict[str, Any]]:
     """The tickets that some count counts otherwise than it did by what was known at ``then``, in order of registration.
 

@@ -325,3 +325,34 @@ def test_quarantine_is_counted_by_rule(year: Path) -> None:
 def test_steps_of_the_trend(settings: Settings, first: date, last: date, labels: list[str]) -> None:
     county.load(settings, "provincial", [county._letter(0)], window=("2000-01-01", "2024-01-01 00:00:00"))
     assert [label for label, *_ in cells(issue(settings, first, last), "trend")] == labels
+
+
+def test_what_meets_only_one_of_two_dues_is_told(settings: Settings) -> None:
+    """12345 gives a due of the city beside the county's; whoever is within both, within none or still open is not told."""
+    june = {day: county.at(f"2023-06-{day} 10:00:00") for day in ("10", "20")}
+    dues = {
+        "区县": ("10", "20", "2023-06-15 10:00:00"),
+        "市": ("20", "10", "2023-06-15 10:00:00"),
+        "都达到": ("20", "20", "2023-06-20 10:00:00"),
+        "都未达到": ("10", "10", "2023-06-10 10:00:01"),
+        "未办结": ("10", "20", None),
+        "保密": ("20", "10", "2023-06-15 10:00:00"),
+    }
+    made = [
+        Made(
+            name,
+            "2023-06-01 10:00:00",
+            [("closed", closed)] if closed else [],
+            {"title": name, "due_upper_at": june[upper], "due_at": june[due], "restricted": name == "保密"},
+        )
+        for name, (upper, due, closed) in dues.items()
+    ]
+    made.append(Made("只有区县", "2023-06-01 10:00:00", [("closed", "2023-06-15 10:00:00")], {"due_at": june["10"]}))
+    county.load(settings, "hotline_12345", made)
+    folder = issue(settings, *YEAR)
+    told = {row["件编号"]: row["达到的时限"] for row in rows(folder, "tickets/appeals_two_dues.csv")}
+    assert told == {"hotline_12345:区县": "区县交办时限", "hotline_12345:市": "市交办时限", "hotline_12345:保密": ""}
+    assert block(folder, "appeals_two_dues")["total"] == 3
+    assert "市、区县两级时限只达其一的件" in Page(folder / "index.html").shown
+    forwarded = issue(settings, *YEAR, edition="forwarded")
+    assert "hotline_12345:" not in (forwarded / "report.json").read_text(encoding="utf-8")

@@ -86,6 +86,7 @@ def gather(
         sections.indicators(asked),
         sections.kinds(asked),
         sections.units(asked),
+        sections.two_dues(asked, lists),
         sections.ageing(asked, cards),
         sections.opinion(asked, tells_repeats),
         sections.cases(asked),

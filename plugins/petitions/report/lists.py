@@ -43,6 +43,9 @@ FURTHER = {
     "was": "上一期状态",
     "now": "本期状态",
     "learned_at": "得知时间",
+    "due_upper_at": "市交办时限",
+    "done_at": "办结或处置完成",
+    "met": "达到的时限",
     "by_category": "类别（一级）",
     "by_age": "已登记天数",
     "by_due_in": "距办结时限",
@@ -67,6 +70,7 @@ _WORDS: dict[str, Mapping[str, str]] = {
     "satisfaction": SATISFACTION,
     "source": SOURCE_LABELS,
     "card": {"red": "红牌", "yellow": "黄牌"},
+    "met": {"due": "区县交办时限", "due_upper": "市交办时限"},
     "passage": {
         "opening": "期初未办结",
         "received": "登记",

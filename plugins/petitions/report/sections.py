@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from petitions import metrics
+from petitions import metrics, questions
 from petitions.model import SOURCE_LABELS
 from petitions.report import blocks, data_state, wording
 from petitions.report.blocks import Block
@@ -181,6 +181,21 @@ def ageing(asked: Inquiry, cards: Mapping[str, Mapping[str, Sequence[Any]]]) -> 
     )
 
 
+def two_dues(asked: Inquiry, lists: TicketLists) -> Section | None:
+    """Of the tickets that a platform gives two dues those that were done within one and after the other."""
+    rows = questions.met_one_due(asked.held, asked.scope("appeals"), asked.appeal_channels)
+    lists.add("appeals_two_dues", rows, TWO_DUES_COLUMNS)
+    if not rows:
+        return None
+    return blocks.section(
+        "two_dues",
+        "市、区县两级时限只达其一的件",
+        blocks.note("12345热线的件有市交办、区县交办两个时限，本报告各项指标以区县交办时限（含有效延期）为准；下列各件只达到其中一个。"),
+        blocks.tickets("appeals_two_dues", "只达到一个时限的件", TWO_DUES_COLUMNS, len(rows), 50),
+    )
+
+
+TWO_DUES_COLUMNS = ("ticket_id", "title", "unit", "received_at", "due_at", "due_upper_at", "done_at", "met")
 CARD_COLUMNS = ("ticket_id", "title", "unit", "received_at", "due_at", "working_days_left")
 
 
