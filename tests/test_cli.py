@@ -210,6 +210,15 @@ def test_metrics_beside_earlier_periods(settings: Settings) -> None:
     assert Petitions(settings).compare("appeals", "2024-03-01", "2024-03-31").shape[0] == len(answer["metrics"])
 
 
+def test_the_basis_of_closed_tickets_is_printed_only_where_it_differs(settings: Settings) -> None:
+    assert "已办结口径" not in petitions("metrics", *WINDOW).stdout  # 0 of 2 and 0 of 1 are 0 % alike
+    with warehouses.writer(settings) as warehouse:
+        worlds.fill(warehouse, [consult(3, "2024-03-04T09:00", ("closed", "2024-03-05T09:00"))])
+        ledger.refresh(warehouse, settings)
+    printed = petitions("metrics", *WINDOW).stdout
+    assert "33.33 %" in printed and "已办结口径" in printed and "50.00 %" in printed
+
+
 @pytest.mark.parametrize(
     ("seconds", "printed"), [(0, "0.0"), (4320, "0.1"), (4319, "0.0"), (86400, "1.0"), (604800, "7.0"), (8640000, "100.0")]
 )

@@ -177,7 +177,9 @@ def metrics(
         )
         click.echo("Headline metrics; --format json or csv has all of them.", err=True)
     else:
-        _table(["指标", "数值"], [[printed[key], _cell(total[key])] for key in printed])
+        beside = definitions.ONLY_WHERE_IT_DIFFERS
+        shown = [key for key in printed if key not in beside or _cell(total[key]) != _cell(total[beside[key]])]
+        _table(["指标", "数值"], [[printed[key], _cell(total[key])] for key in shown])
 
 
 @main.command()

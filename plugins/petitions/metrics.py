@@ -259,6 +259,8 @@ RATES = (
     Rate("rating_rate", "参评率", "rated_closed", "closed"),
     Rate("repeat_rate", "重复率", "repeat", "received"),
 )
+# Rates that are printed only where they differ from the one beside them.
+ONLY_WHERE_IT_DIFFERS = {"on_time_rate_closed": "on_time_rate"}
 DAYS = (
     Days("handling_days_median", "办理天数（中位数）", Fraction(1, 2), "timed"),
     Days("handling_days_p90", "办理天数（九成）", Fraction(9, 10), "timed"),

@@ -28,8 +28,6 @@ INDICATORS = (
     *("suspended", "not_started", "no_deadline", "returned", "reworked", "extended", "handling_days_median", "handling_days_p90"),
     "negative_durations",
 )
-# Columns that are printed only where some row differs from the rate beside it.
-_ONLY_WHERE_IT_DIFFERS = {"on_time_rate_closed": "on_time_rate"}
 # A chart of more bars than these cannot be read; the table below it has them all.
 _BARS = 20
 
@@ -92,7 +90,7 @@ def indicators(asked: Inquiry) -> Section:
     meanings = {term["metric"]: term["meaning"] for term in dictionary(set(INDICATORS))}
     rows = []
     for key in INDICATORS:
-        if key in _ONLY_WHERE_IT_DIFFERS and not asked.figures.differ("appeals", key, _ONLY_WHERE_IT_DIFFERS[key]):
+        if key in metrics.ONLY_WHERE_IT_DIFFERS and not asked.figures.differ("appeals", key, metrics.ONLY_WHERE_IT_DIFFERS[key]):
             continue
         made_of = [rates[key].numerator, rates[key].denominator] if key in rates else []
         counts: list[blocks.Cell] = [blocks.figure(asked.total("appeals", one)) for one in made_of] or ["", ""]
@@ -366,9 +364,9 @@ def _table(
 
 
 def _worth_a_column(asked: Inquiry, population: str, key: str, grouping: str, groups: Sequence[str | None]) -> bool:
-    if key not in _ONLY_WHERE_IT_DIFFERS:
+    if key not in metrics.ONLY_WHERE_IT_DIFFERS:
         return True
-    other = _ONLY_WHERE_IT_DIFFERS[key]
+    other = metrics.ONLY_WHERE_IT_DIFFERS[key]
     answers = [asked.answer(population, grouping, value) for value in groups]
     return asked.figures.differ(population, key, other) or any(row[key]["percent"] != row[other]["percent"] for row in answers)
 
