@@ -101,10 +101,13 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
-        return cls(
-            home=Path(os.environ.get("PETITIONS_HOME") or CHECKOUT / ".petitions").absolute(),
-            config=Path(os.environ.get("PETITIONS_CONFIG") or CHECKOUT / "config").absolute(),
-        )
+        """
+        :raises SettingsError: where ``PETITIONS_CONFIG`` is no folder. Whoever mistypes it must not be given the project's time limits.
+        """
+        config = Path(os.environ.get("PETITIONS_CONFIG") or CHECKOUT / "config").absolute()
+        if not config.is_dir():
+            raise SettingsError(f"PETITIONS_CONFIG: expected a folder, found none at {config}; correct it, or unset it for the default")
+        return cls(home=Path(os.environ.get("PETITIONS_HOME") or CHECKOUT / ".petitions").absolute(), config=config)
 
     @property
     def landing(self) -> Path:

@@ -64,6 +64,13 @@ def test_settings(home: Path, tmp_path: Path, settings: str, words: tuple[str, .
     assert not (home / "landing").exists()
 
 
+def test_a_folder_of_settings_that_is_not_there(home: Path, tmp_path: Path) -> None:
+    office = Office(home, config=tmp_path / "confog")
+    refused(office.run(*YEAR), "PETITIONS_CONFIG", "confog")
+    refused(office.command("rules", "check"), "PETITIONS_CONFIG", "confog")
+    assert not (home / "landing").exists()
+
+
 def ambiguous(text: str) -> str:
     """One rule by type and one by urgency: a ticket that is both matches two of equal rank."""
     header, *rows = text.splitlines()
