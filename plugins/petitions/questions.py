@@ -482,7 +482,7 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
                    row_number() over (partition by q.record_id order by q.seen_at, q.batch_id) as showing,
                    min(q.seen_at) over (partition by q.record_id) as first_seen,
                    max(q.seen_at) over (partition by q.record_id) as last_seen,
-                   max(q.file) over (partition by q.record_id) as last_file,
+                   max({_dated("q.file")}) over (partition by q.record_id) as last_file,
                    count(*) filter (where r.record_id is null) over (partition by q.record_id) as still_bad
             from control.quarantine_sighting q
             left join control.quarantine_replay r on r.record_id = q.record_id and r.batch_id = q.batch_id
@@ -498,7 +498,7 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
                        select 1 from core.sighting g
                        where g.ticket_id = s.source || ':' || s.source_no
                          -- in a later batch, or of files that were read together in a later one
-                         and (g.known_at > s.last_seen or (g.known_at = s.last_seen and g.update_key > s.last_file))
+                         and (g.known_at > s.last_seen or (g.known_at = s.last_seen and {_dated("g.update_key")} > s.last_file))
                    ) then 'replayed'
                    else 'open'
                end as status,
@@ -510,6 +510,11 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
         """,
         {"record_id": record_id},
     )
+
+
+def _dated(file: str) -> str:
+    """SQL: a file's name behind its export date. So files are ordered as their rows are updated (sources.md, common rules)."""
+    return rf"(regexp_replace({file}, '^.*(20[0-9]{{6}}).*$', '\1') || {file})"
 
 
 def _answer(

@@ -342,6 +342,17 @@ def test_a_bad_row_is_replayed_by_a_later_good_one(nights: tuple[Desk, Path, lis
     assert (row["source_no"], row["rule"], row["status"]) == ("5", "unknown_code", "replayed")
 
 
+def test_a_bad_row_is_replayed_by_a_later_file_whatever_its_name(tmp_path: Path) -> None:
+    """Two exports read in one night: the later one has the good row of the one message, and the bad row of the other."""
+    desk = Desk(tmp_path / "home", {"online_politics": folder(tmp_path / "drop")})
+    good, bad = {"留言状态": "待回复"}, {"留言状态": "搁置"}
+    text(tmp_path / "drop" / "网络问政_20231120.csv", *table([message("坏后好", "甲", **bad), message("好后坏", "乙", **good)]))
+    text(tmp_path / "drop" / "export_20231121.csv", *table([message("坏后好", "甲", **good), message("好后坏", "乙", **bad)]))
+    assert desk.run().code == 0
+    assert {row["source_no"]: row["status"] for row in desk.quarantine()} == {"坏后好": "replayed", "好后坏": "open"}
+    assert set(desk.tickets("open", "appeals")) == {"坏后好", "好后坏"}
+
+
 def test_what_was_exported_again_under_its_name_stands(tmp_path: Path) -> None:
     """Which content has the larger hash is chance: of eight corrections none may be lost, nor of eight that take them back."""
     desk = Desk(tmp_path / "home", {"online_politics": folder(tmp_path / "drop")})
