@@ -48,35 +48,27 @@ case {{ unit }}
         + cast({{ day }}.is_working as integer) * {{ within_office(second_of_day(at) ~ ' - 1') }} + 1
 end
 {%- endmacro %}
-{#- The daily figures (marts.daily) that the changed tickets make up, as known now: a state counts from the day it is entered (+1)
-    to the day it is left (-1). -#}
-{% macro daily_contributions(sign) -%}
-with held as (
-    select
-        p.*, coalesce(channel, '—') as channel_name, coalesce(category, '—') as category_name, coalesce(area, '—') as area_name,
-        coalesce(unit, '—') as unit_name,
-        cast(valid and not closed as integer) * {{ sign }} as is_open,
-        cast(valid and close_class = 'overdue' as integer) * {{ sign }} as is_overdue
-    from core.posting p
-    where known_to = timestamptz '9999-12-31 00:00:00+08' and {{ of_changed() }}
-),
-contribution as (
-    select *, cast(valid_from as date) as day, 0 as received_count, 0 as closed_count, is_open as open_change, is_overdue as overdue_change
-    from held where is_open <> 0 or is_overdue <> 0
-    union all
-    select *, cast(valid_to as date), 0, 0, -is_open, -is_overdue
-    from held where (is_open <> 0 or is_overdue <> 0) and valid_to < timestamptz '9999-12-31 00:00:00+08'
-    union all
-    select *, cast(received_at as date), {{ sign }}, 0, 0, 0
-    from held where valid and valid_to = timestamptz '9999-12-31 00:00:00+08'
-    union all
-    select *, cast(closed_at as date), 0, {{ sign }}, 0, 0
-    from held where valid and closed and valid_to = timestamptz '9999-12-31 00:00:00+08'
+{#- The states with their cuts: a due that passes while nothing happens cuts the state in two; the second part, `overdue`, may begin in the
+    future. -#}
+{% macro parts() -%}
+{% set clocks = ['accept', 'reply', 'close'] %}
+select *, effect_at as begins from state
+{% for clock in clocks %}
+union all
+select *, {{ clock }}_cut_at
+from state
+where {{ clock }}_cut_at is not null
+  {% for earlier in clocks[:loop.index0] %}and {{ clock }}_cut_at is distinct from {{ earlier }}_cut_at {% endfor +%}
+{% endfor %}
+{%- endmacro %}
+{% macro part_ends() -%}
+least(
+    {% for clock in ['accept', 'reply', 'close'] %}
+    case when p.{{ clock }}_cut_at > p.begins then p.{{ clock }}_cut_at end,
+    {% endfor %}
+    p.next_at, timestamptz '9999-12-31 00:00:00+08'
 )
-select
-    day, source, channel_name as channel, category_name as category, area_name as area, unit_name as unit,
-    cast(sum(received_count) as bigint) as received, cast(sum(closed_count) as bigint) as closed,
-    cast(sum(open_change) as bigint) as open_change, cast(sum(overdue_change) as bigint) as overdue_change
-from contribution
-group by day, source, channel_name, category_name, area_name, unit_name
+{%- endmacro %}
+{% macro part_class(clock) -%}
+case when p.{{ clock }}_cut_at <= p.begins then 'overdue' else p.{{ clock }}_class end
 {%- endmacro %}

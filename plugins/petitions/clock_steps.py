@@ -120,7 +120,7 @@ class Life:
             version=version,
             events=[event for event in events if event["effect_at"] <= as_of],
             later_events=[event for event in events if event["effect_at"] > as_of],
-            states={state["effect_at"]: state for state in of("life join segment using (v, ordinal)", "ordinal")},
+            states={state["effect_at"]: state for state in of("segment", "ordinal")},
             rules={rule["clock"]: rule for rule in rules if rule["rule_id"]},
             steps={step["step_no"]: step for step in of("due_step", "step_no")},
             folds={fold["step_no"]: fold for fold in of("due_fold", "step_no")},

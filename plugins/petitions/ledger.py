@@ -32,8 +32,13 @@ UNLOAD, UNLOAD_REPLAYED, LOAD = "core/110_unload.sql", "core/111_unload_replayed
 VERSIONS = "core/210_versions.sql"
 VERSION, EVENT = "core/220_version.sql", "core/221_event.sql"
 CLOCKS = ("core/222_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
-DAILY_OUT, DAILY_IN = "marts/310_daily_out.sql", "marts/320_daily_in.sql"
-LEDGER = {"core.posting": "core/261_posting.sql", "core.passage": "core/262_passage.sql", "core.clock": "core/263_clock.sql"}
+DAILY_OUT, DAILY_IN = "marts/310_daily_out.sql", "marts/330_daily_in.sql"
+POSTED = {
+    "core.posting": "core/261_posting.sql",
+    "core.passage": "core/262_passage.sql",
+    "core.clock": "core/263_clock.sql",
+    "daily_change": "marts/320_daily_now.sql",
+}
 UNPOST, END = "core/260_unpost.sql", "core/290_end.sql"
 # The tables that the clocks go by, beside versions and events.
 REFERENCE = ("core.event_type", "core.calendar", "core.rule")
@@ -148,7 +153,7 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
             _fold(warehouse, bench, settings)
             for step in (DAILY_OUT, UNPOST):
                 warehouse.run(step)
-            for table, rows in LEDGER.items():
+            for table, rows in POSTED.items():
                 bench.give(table, query(rows), parameters)
             warehouse.run(DAILY_IN)
             for session in {bench.session, warehouse}:

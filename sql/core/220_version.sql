@@ -8,7 +8,7 @@ create temp table version as
 select
     row_number() over () as v,
     t.version_id, t.ticket_id, t.content_id, t.known_from, t.known_to, t.status_at,
-    c.source, c.received_at, c.channel, c.ticket_type, c.urgency, c.category, c.area, c.unit, c.repeat,
+    c.source, c.received_at, c.channel, c.ticket_type, c.urgency, c.category, split_part(c.category, '/', 1) as top_category, c.area, c.unit, c.repeat,
     c.due_at, c.limit_amount, c.limit_unit, c.received_month
 from (select * from core.ticket_version where {{ of_changed() }}) t
 join core.content c on c.content_id = t.content_id

@@ -4,10 +4,13 @@
 -- grain:  version × clock that has a rule or a platform due
 
 create temp table clock_rule as
-with matching as (
-    select n.v, r.clock, r.rule_id, r.start_event, r.amount, r.unit, r.roll, r.pausable, r.specificity
+with numbered as (
+    select *, row_number() over () as rule_no from core.rule
+),
+matching as (
+    select n.v, r.clock, r.rule_no, r.specificity
     from version n
-    join core.rule r
+    join numbered r
         on r.source in (n.source, '*')
        and (r.channel = '*' or r.channel = n.channel)
        and (r.ticket_type = '*' or r.ticket_type = n.ticket_type)
@@ -16,15 +19,17 @@ with matching as (
        -- The row in force on the day of received_at applies, never simply the newest.
        and cast(n.received_at as date) >= r.effective_from
        and (r.effective_to is null or cast(n.received_at as date) <= r.effective_to)
-    union all
-    -- A limit told in the record itself is a rule before any rule of the table.
-    select v, 'close', source || ':' || 'time_limit', 'dispatched', limit_amount, limit_unit, 'none', true, 99
-    from version
-    where limit_amount is not null
+       -- A limit told in the record itself is a rule before any rule of the table.
+       and (r.clock <> 'close' or n.limit_amount is null)
 ),
 chosen as (
-    select *, row_number() over (partition by v, clock order by specificity desc) as place
-    from matching
+    select c.v, c.clock, r.rule_id, r.start_event, r.amount, r.unit, r.roll, r.pausable
+    from (select v, clock, arg_max(rule_no, specificity) as rule_no from matching group by v, clock) c
+    join numbered r on r.rule_no = c.rule_no
+    union all
+    select v, 'close', source || ':' || 'time_limit', 'dispatched', limit_amount, limit_unit, 'none', true
+    from version
+    where limit_amount is not null
 ),
 -- The initial due: the platform has overwritten its own field since, so the first old due that a due change tells comes first.
 old_due as (
@@ -41,7 +46,6 @@ started as (
     select c.v, c.clock, min(l.ordinal) as start_ordinal, min(l.effect_at) as start_at
     from chosen c
     join life l on l.v = c.v and l.event_type = c.start_event
-    where c.place = 1
     group by c.v, c.clock
 )
 select
@@ -49,11 +53,11 @@ select
     s.start_ordinal, s.start_at, n.received_at,
     case when k.clock = 'close' then p.platform_due end as platform_due
 from (
-    select v, clock from chosen where place = 1
+    select v, clock from chosen
     union
     select v, 'close' from platform where platform_due is not null
 ) k
 join version n on n.v = k.v
 join platform p on p.v = k.v
-left join chosen c on c.v = k.v and c.clock = k.clock and c.place = 1
+left join chosen c on c.v = k.v and c.clock = k.clock
 left join started s on s.v = k.v and s.clock = k.clock;

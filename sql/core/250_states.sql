@@ -1,109 +1,162 @@
 -- The state of a version between two instants at which something was told, with the class of each clock (metrics.md §4).
 -- reads:  version, life, clock_rule, due_fold, rule_due
--- writes: temp segment (the dues in force), temp state (the class of each clock by the due that judges it)
+-- writes: temp due (the dues of a version after each step), view segment (the dues in force), temp state (the class of each clock by the due
+--         that judges it)
 -- grain:  version × instant; valid over [effect_at, next_at), but for a due that passes in between: there is a cut, and `not_due` before it
 --         is `overdue` from it on
 {% from 'macros.sql' import mark_time, start_kind with context %}
 {% set clocks = ['accept', 'reply', 'close'] %}
 
--- Narrow: what else is told of the instant is in `life`, under the same (v, ordinal).
-create temp table segment as
+-- grain: version × step; all that a state needs of rules and dues comes with one join
+create temp table due as
 with ruled as (
     select
-        l.v, l.ordinal, l.step_no, l.effect_at, l.next_at, l.withdrawn_at, n.received_at, f.change_due, k.platform_due,
+        v, max(platform_due) as platform_due,
         {% for clock in clocks %}
-        l.paused and f.{{ clock }}_held as {{ clock }}_held, {{ clock }}_rule.v is not null as {{ clock }}_ruled,
+        coalesce(bool_or(clock = '{{ clock }}' and rule_id is not null), false) as {{ clock }}_ruled,
+        max(start_ordinal) filter (where clock = '{{ clock }}' and rule_id is not null) as {{ clock }}_start_ordinal{{ ',' if not loop.last }}
+        {% endfor %}
+    from clock_rule
+    group by v
+),
+own as (
+    select
+        v, step_no
+        {%- for clock in clocks %}{% for start in ['event', 'received'] %},
+        max(due_at) filter (where clock = '{{ clock }}' and start_kind = '{{ start }}') as {{ clock }}_{{ start }}_due,
+        bool_or(provisional) filter (where clock = '{{ clock }}' and start_kind = '{{ start }}') as {{ clock }}_{{ start }}_provisional
+        {%- endfor %}{% endfor +%}
+    from rule_due
+    group by v, step_no
+)
+select
+    f.v, f.step_no, n.received_at, u.unit_no as first_unit_no, f.change_due, f.accept_held, f.reply_held, f.close_held, r.platform_due,
+    {% for clock in clocks %}
+    coalesce(r.{{ clock }}_ruled, false) as {{ clock }}_ruled, r.{{ clock }}_start_ordinal,
+    {% for start in ['event', 'received'] %}
+    {% set told = 'first' if clock == 'accept' else 'o' %}
+    {{ told }}.{{ clock }}_{{ start }}_due, {{ told }}.{{ clock }}_{{ start }}_provisional{{ ',' if not loop.last }}
+    {% endfor %}{{ ',' if not loop.last }}
+    {% endfor %}
+from due_fold f
+join version n on n.v = f.v
+left join unit_name u on u.unit = n.unit
+left join ruled r on r.v = f.v
+left join own o on o.v = f.v and o.step_no = f.step_no
+-- a due to accept is never moved
+left join own first on first.v = f.v and first.step_no = 0;
+
+-- With all that is told of the instant in `life`.
+create or replace temp view segment as
+with started as (
+    select
+        l.* exclude (unit_no), coalesce(l.unit_no, d.first_unit_no) as unit_no, d.received_at, d.change_due, d.platform_due,
+        case when l.withdrawn_mark is not null then greatest({{ mark_time('l.withdrawn_mark') }}, d.received_at) end as withdrawn_at,
+        {% for clock in clocks %}
+        l.paused and d.{{ clock }}_held as {{ clock }}_held, d.{{ clock }}_ruled,
+        d.{{ clock }}_event_due, d.{{ clock }}_event_provisional, d.{{ clock }}_received_due, d.{{ clock }}_received_provisional,
         {{ mark_time('l.' ~ clock ~ '_mark') }} as {{ clock }}_done_at,
-        {{ start_kind(clock ~ '_rule.start_ordinal', 'l.ordinal', 'l.' ~ clock ~ '_mark') }} as {{ clock }}_start{{ ',' if not loop.last }}
+        {{ start_kind('d.' ~ clock ~ '_start_ordinal', 'l.ordinal', 'l.' ~ clock ~ '_mark') }} as {{ clock }}_start{{ ',' if not loop.last }}
         {% endfor %}
     from life l
-    join version n on n.v = l.v
-    join due_fold f on f.v = l.v and f.step_no = l.step_no
-    left join clock_rule k on k.v = l.v and k.clock = 'close' and k.platform_due is not null
-    {% for clock in clocks %}
-    left join clock_rule {{ clock }}_rule
-        on {{ clock }}_rule.v = l.v and {{ clock }}_rule.clock = '{{ clock }}' and {{ clock }}_rule.rule_id is not null
-    {% endfor %}
+    join due d on d.v = l.v and d.step_no = l.step_no
     -- of several events at one instant the last one tells the state
     where l.next_at is null or l.next_at > l.effect_at
 ),
 timed as (
     select
-        r.*,
+        *,
         {% for clock in clocks %}
-        {{ clock }}_own.due_at as {{ clock }}_own_due, {{ clock }}_own.provisional as {{ clock }}_own_provisional{{ ',' if not loop.last }}
+        case {{ clock }}_start when 'event' then {{ clock }}_event_due when 'received' then {{ clock }}_received_due end as {{ clock }}_own_due,
+        case {{ clock }}_start
+            when 'event' then {{ clock }}_event_provisional
+            when 'received' then {{ clock }}_received_provisional
+        end as {{ clock }}_own_provisional{{ ',' if not loop.last }}
         {% endfor %}
-    from ruled r
-    {% for clock in clocks %}
-    left join rule_due {{ clock }}_own
-        on {{ clock }}_own.v = r.v and {{ clock }}_own.clock = '{{ clock }}' and {{ clock }}_own.start_kind = r.{{ clock }}_start
-       and {{ clock }}_own.step_no = {{ '0' if clock == 'accept' else 'r.step_no' }}
-    {% endfor %}
+    from started
 )
 select
-    t.*,
+    *,
     accept_own_due as accept_due,
     -- A reply may be given as late as an extension of the whole ticket allows, where the ticket has a reply clock running at all.
     case when reply_own_due is not null then greatest(reply_own_due, change_due) end as reply_due,
     coalesce(change_due, platform_due, close_own_due) as close_due,
     change_due is null and platform_due is null as close_by_rule,
     change_due is null and platform_due is null and coalesce(close_own_provisional, false) as close_provisional
-from timed t;
+from timed;
 
+{% macro class(clock, due) -%}
+case
+    when {{ due }} is null and {{ clock }}_ruled and {{ clock }}_done_at is null then 'not_started'
+    when {{ due }} is null then 'no_deadline'
+    when {{ clock }}_done_at <= {{ due }} then 'on_time'
+    when {{ clock }}_done_at > {{ due }} then 'late'
+    when {{ due }} < effect_at and not {{ clock }}_held then 'overdue'
+    else 'not_due'
+end
+{%- endmacro %}
+{% set kept = [
+    'v', 'ordinal', 'effect_at', 'unit_no', 'valid', 'closed', 'closed_mark', 'accept_held', 'reply_held', 'close_held',
+    'accept_done_at', 'reply_done_at', 'close_done_at', 'first_replied', 'rating', 'returned', 'reopened', 'extended', 'urged', 'supervised',
+] %}
 create temp table state as
-with dued as (
+with moved as (
+    select distinct v from life where step_no > 0 or withdrawn_mark is not null
+),
+in_moved as materialized (
+    select * from segment where v in (select v from moved)
+),
+judged as (
     select
-        s.v, s.ordinal, s.effect_at, s.next_at, s.withdrawn_at,
+        s.*,
         -- A clock that is done is judged by the due in force when it was done.
         {% for clock in clocks %}
-        s.{{ clock }}_done_at, s.{{ clock }}_held, s.{{ clock }}_ruled,
         case when s.{{ clock }}_done_at is null then s.{{ clock }}_due else {{ clock }}_done.{{ clock }}_due end as {{ clock }}_due_at,
         {% endfor %}
-        case when s.close_done_at is null then s.close_by_rule else close_done.close_by_rule end as close_judged_by_rule,
-        case when s.close_done_at is null then s.close_provisional else close_done.close_provisional end as close_judged_provisional
-    from segment s
+        case when s.close_done_at is null then s.close_by_rule else close_done.close_by_rule end as judged_by_rule,
+        case when s.close_done_at is null then s.close_provisional else close_done.close_provisional end as judged_provisional
+    from in_moved s
     {% for clock in clocks %}
-    left join segment {{ clock }}_done
+    left join in_moved {{ clock }}_done
         on {{ clock }}_done.v = s.v and {{ clock }}_done.effect_at = greatest(s.{{ clock }}_done_at, s.received_at)
        and {{ clock }}_done.effect_at = greatest({{ clock }}_done.{{ clock }}_done_at, {{ clock }}_done.received_at)
     {% endfor %}
 ),
-classed as (
+classed as materialized (
     select
-        *,
-        {% for clock in clocks %}
-        case
-            when {{ clock }}_due_at is null and {{ clock }}_ruled and {{ clock }}_done_at is null then 'not_started'
-            when {{ clock }}_due_at is null then 'no_deadline'
-            when {{ clock }}_done_at <= {{ clock }}_due_at then 'on_time'
-            when {{ clock }}_done_at > {{ clock }}_due_at then 'late'
-            when {{ clock }}_due_at < effect_at and not {{ clock }}_held then 'overdue'
-            else 'not_due'
-        end as {{ clock }}_class{{ ',' if not loop.last }}
-        {% endfor %}
-    from dued
+        *
+        {%- for clock in clocks %},
+        {{ class(clock, clock ~ '_due_at') }} as {{ clock }}_class
+        {%- endfor +%}
+    from judged
 ),
--- `withdrawn` freezes accept and reply: their class stays what it was at that moment.
-frozen as (
-    select v, effect_at, accept_class, reply_class, accept_due_at, reply_due_at
-    from classed
-    where effect_at = withdrawn_at
+told as (
+    -- Where no due was ever moved and nothing withdrawn, the due in force is the one that judges, and nothing is frozen.
+    select
+        {{ kept | join(', ') }}, next_at, false as frozen, close_by_rule as judged_by_rule, close_provisional as judged_provisional
+        {%- for clock in clocks %},
+        {{ clock }}_due as {{ clock }}_due_at, {{ class(clock, clock ~ '_due') }} as {{ clock }}_class
+        {%- endfor +%}
+    from segment
+    where v not in (select v from moved)
+    union all
+    -- `withdrawn` freezes accept and reply: their class stays what it was at that moment.
+    select
+        c.{{ kept | join(', c.') }}, c.next_at, w.v is not null, c.judged_by_rule, c.judged_provisional,
+        {% for clock in ['accept', 'reply'] %}
+        case when w.v is null then c.{{ clock }}_due_at else w.{{ clock }}_due_at end, coalesce(w.{{ clock }}_class, c.{{ clock }}_class),
+        {% endfor %}
+        c.close_due_at, c.close_class
+    from classed c
+    left join classed w on w.v = c.v and w.effect_at = c.withdrawn_at and w.effect_at = w.withdrawn_at
 )
 select
-    c.v, c.ordinal, c.effect_at, c.next_at, c.close_held,
-    c.close_judged_by_rule, c.close_judged_provisional,
-    {% for clock in clocks %}
-    c.{{ clock }}_done_at,
-    {% if clock == 'close' %}
-    c.close_class, c.close_due_at,
-    {% else %}
-    coalesce(w.{{ clock }}_class, c.{{ clock }}_class) as {{ clock }}_class,
-    case when w.v is null then c.{{ clock }}_due_at else w.{{ clock }}_due_at end as {{ clock }}_due_at,
-    {% endif %}
+    * exclude (frozen, accept_held, reply_held)
+    {%- for clock in clocks %},
     case
-        when c.{{ clock }}_class = 'not_due' and not c.{{ clock }}_held and c.{{ clock }}_due_at + interval '1 second' < coalesce(c.next_at, timestamptz '9999-12-31 00:00:00+08')
-            {% if clock != 'close' %}and w.v is null{% endif %} then c.{{ clock }}_due_at + interval '1 second'
-    end as {{ clock }}_cut_at{{ ',' if not loop.last }}
-    {% endfor %}
-from classed c
-left join frozen w on w.v = c.v and w.effect_at = c.withdrawn_at;
+        when {{ clock }}_class = 'not_due' and not {{ clock }}_held {% if clock != 'close' %}and not frozen {% endif -%}
+            and {{ clock }}_due_at + interval '1 second' < coalesce(next_at, timestamptz '9999-12-31 00:00:00+08')
+            then {{ clock }}_due_at + interval '1 second'
+    end as {{ clock }}_cut_at
+    {%- endfor +%}
+from told;

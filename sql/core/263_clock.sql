@@ -18,12 +18,12 @@ with final as (
 select
     f.version_id, f.ticket_id, '{{ clock }}',
     {% if clock == 'close' %}
-    case when f.close_due_at is null then null when not f.close_judged_by_rule or f.close_start = 'received' then f.received_at else r.start_at end,
+    case when f.close_due_at is null then null when not f.judged_by_rule or f.close_start = 'received' then f.received_at else r.start_at end,
     f.close_due_at,
-    case when f.close_due_at is null then null when f.close_judged_by_rule then 'rule' else 'platform' end,
-    case when f.close_judged_by_rule then r.rule_id end,
+    case when f.close_due_at is null then null when f.judged_by_rule then 'rule' else 'platform' end,
+    case when f.judged_by_rule then r.rule_id end,
     :calendar_version,
-    f.close_judged_provisional,
+    f.judged_provisional,
     {% else %}
     case f.{{ clock }}_start when 'event' then r.start_at when 'received' then f.received_at end,
     f.{{ clock }}_due_at,

@@ -17,6 +17,12 @@ drop table if exists due_fold;
 
 drop table if exists rule_due;
 
-drop table if exists segment;
+drop view if exists segment;
+
+drop table if exists due;
+
+drop table if exists unit_name;
+
+drop table if exists kind;
 
 drop table if exists state;

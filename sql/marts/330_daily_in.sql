@@ -1,12 +1,8 @@
--- What the changed tickets contribute now, and the daily figures with it.
--- reads:  changed_ticket, core.posting, daily_change
+-- The daily figures with what has changed.
+-- reads:  daily_change
 -- writes: marts.daily
 -- grain:  day × source × channel × category × area × unit
-{% from 'macros.sql' import daily_contributions with context %}
 {% set names = 'day, source, channel, category, area, unit' %}
-
-insert into daily_change
-{{ daily_contributions(1) }};
 
 create temp table daily_sum as
 select {{ names }}, sum(received) as received, sum(closed) as closed, sum(open_change) as open_change, sum(overdue_change) as overdue_change
