@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 # What a batch brought before goes, then what it brings comes. A replay makes room for its records alone.
 UNLOAD, UNLOAD_REPLAYED, LOAD = "core/110_unload.sql", "core/111_unload_replayed.sql", "core/120_load.sql"
 # Versions first, then what follows from them, then the tables that are asked.
-VERSIONS = "core/210_versions.sql"
+SIGHTING, UNDATED, BEFORE = "core/200_sighting.sql", "core/201_undated.sql", "core/202_before.sql"
+VERSIONS, VERSIONS_IN, VERSIONS_END = "core/210_versions.sql", "core/211_versions_in.sql", "core/219_versions_end.sql"
 VERSION, EVENT = "core/220_version.sql", "core/221_event.sql"
 CLOCKS = ("core/222_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
 DAILY_OUT, DAILY_IN = "marts/310_daily_out.sql", "marts/330_daily_in.sql"
@@ -142,14 +143,16 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     with warehouse.transaction(), workbench(warehouse) as bench:
         warehouse.index(FOUND_BY)
         changed = _refresh_reference(warehouse, settings)
-        warehouse.run(VERSIONS, parameters)
+        _versions(warehouse, bench)
         if changed:
-            warehouse.execute("insert into changed_ticket select distinct ticket_id, received_month from core.ticket_version")
-        tickets = _sliced(warehouse)
-        _bring_reference(bench)
+            bench.bring("any_ticket", "select distinct ticket_id, received_month from core.ticket_version", once=True)
+            bench.session.execute("insert into changed_ticket select * from any_ticket")
+        tickets = _sliced(bench.session)
+        bench.see(*REFERENCE)
         for part in range(-(-tickets // SLICE)):
             one_part = "create temp table changed_ticket as select ticket_id, received_month from sliced_ticket where part = :part"
-            warehouse.execute(one_part, {"part": part})
+            bench.session.execute(one_part, {"part": part})
+            bench.hand_over("changed_ticket")
             _fold(warehouse, bench, settings)
             for step in (DAILY_OUT, UNPOST):
                 warehouse.run(step)
@@ -158,9 +161,25 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
             warehouse.run(DAILY_IN)
             for session in {bench.session, warehouse}:
                 session.run(END)
-        warehouse.execute("drop table sliced_ticket")
+        bench.session.execute("drop table sliced_ticket")
         warehouse.execute("delete from control.touched")
     return {"tickets": tickets, "recomputed": int(changed)}
+
+
+def _versions(warehouse: Warehouse, bench: Workbench) -> None:
+    """Bring the versions of the touched tickets up to date, and have the changed tickets on the bench."""
+    bench.bring("touched_sighting", query(SIGHTING))
+    bench.session.execute("create temp table touched_content as select distinct content_id, received_month from touched_sighting")
+    bench.hand_over("touched_content")
+    bench.bring("undated_content", query(UNDATED))
+    bench.bring("version_before", query(BEFORE))
+    bench.session.run(VERSIONS)
+    for table in ("changed_ticket", "sighting_made"):
+        bench.hand_over(table)
+    warehouse.run(VERSIONS_IN)
+    bench.give("core.ticket_version", "select * from version_now where ticket_id in (select ticket_id from changed_ticket)")
+    for session in {bench.session, warehouse}:
+        session.run(VERSIONS_END)
 
 
 def _sliced(warehouse: Warehouse) -> int:
@@ -184,16 +203,11 @@ def _sliced(warehouse: Warehouse) -> int:
     return int(warehouse.value("select coalesce(max(place) + 1, 0) from sliced_ticket"))
 
 
-def _bring_reference(bench: Workbench) -> None:
-    for table in REFERENCE:
-        bench.bring(table)
-
-
 def _fold(warehouse: Warehouse, bench: Workbench, settings: Settings) -> None:
     """What follows from the versions of the changed tickets up to the ledger, in temporary tables of the bench."""
     warehouse.run(VERSION)
-    bench.bring("version")
-    bench.bring("event", query(EVENT))
+    bench.see("version")
+    bench.bring("event", query(EVENT), once=True)
     for step in CLOCKS:
         bench.session.run(step, **_pieces(settings))
 
@@ -211,7 +225,7 @@ def clocks_of(warehouse: Warehouse, settings: Settings, ticket_id: str) -> Itera
                 "create temp table changed_ticket as select ticket_id, received_month from core.ticket_version where ticket_id = :ticket_id"
             )
             warehouse.execute(one, {"ticket_id": ticket_id})
-            _bring_reference(bench)
+            bench.see(*REFERENCE)
             _fold(warehouse, bench, settings)
             yield bench.session
         finally:

@@ -35,6 +35,7 @@ _PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
 _AT_A_TIME = 5_000
 # Rows of a bulk load that are held at once, and bytes of an answer that come as one block of columns.
 _AT_ONCE, _BLOCK = 20_000, 1 << 24
+_UUID = {b"type": b"uuid"}
 # Any fixed number: the writers of one PostgreSQL database queue on it.
 _WRITER_LOCK = 7_253_641
 
@@ -159,7 +160,8 @@ class DuckDB(Warehouse):
     def arrive(self, table: str, rows: pa.RecordBatchReader) -> None:
         """Make ``table`` of rows that come some at a time, in place of one of this name."""
         self._connection.register("arriving", rows)
-        self.execute(f"create or replace table {table} as select * from arriving")
+        shown = ", ".join(f"cast({field.name} as uuid) as {field.name}" if field.metadata == _UUID else field.name for field in rows.schema)
+        self.execute(f"create or replace table {table} as select {shown} from arriving")
         self._connection.unregister("arriving")
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
@@ -277,14 +279,14 @@ class Postgres(Warehouse):
         return {row["attname"]: row["type"] for row in rows}
 
     def read(self, query: str) -> pa.RecordBatchReader:
-        """What a query answers, as Arrow's columns, some rows at a time; an id comes as text. Nothing else is asked meanwhile."""
-        from pyarrow import RecordBatchReader, schema
+        """What a query answers, as Arrow's columns, some rows at a time; a uuid comes as text that tells so in its metadata. Nothing else is asked meanwhile."""
+        from pyarrow import RecordBatchReader, field, schema
 
         told = self._connection.execute(f"select * from ({query}) as told limit 0".encode()).description or ()
         kinds = {column.name: _type_name(column.type_code) for column in told}
         # Instants by the clock of UTC, as older ones have offsets with seconds, which a reader of columns does not know.
         shown = ", ".join(f"{name} at time zone 'UTC'" if kind == "timestamptz" else name for name, kind in kinds.items())
-        fields = schema([(name, _arrow_type(kind)) for name, kind in kinds.items()])
+        fields = schema([field(name, _arrow_type(kind), metadata=_UUID if kind == "uuid" else None) for name, kind in kinds.items()])
         return RecordBatchReader.from_batches(
             fields, self._blocks(f"copy (select {shown} from ({query}) as told) to stdout (format csv)", fields)
         )

@@ -1,6 +1,6 @@
 """Where the ledger's sets are computed: in the embedded engine, whichever engine keeps the warehouse.
 
-The steps between versions and ledger sort and join every event several times over; DuckDB does that in columns, PostgreSQL row by row and
+The steps between sightings and ledger sort and join every event several times over; DuckDB does that in columns, PostgreSQL row by row and
 in ten times the time. Over an embedded warehouse the bench is the warehouse's own session, and nothing is copied. Over PostgreSQL it is a
 database in memory: what changed comes by COPY, and what follows from it goes back by COPY, within the session's transaction.
 """
@@ -23,8 +23,16 @@ class Workbench(ABC):
     session: Warehouse
 
     @abstractmethod
-    def bring(self, table: str, query: str | None = None) -> None:
-        """Have on the bench what a query of the warehouse answers, or the warehouse's table of this name, as it is now."""
+    def see(self, *tables: str) -> None:
+        """Have the warehouse's tables on the bench under their own names, as they are now."""
+
+    @abstractmethod
+    def bring(self, table: str, query: str, once: bool = False) -> None:
+        """Have on the bench what a query of the warehouse answers; ``once`` where the bench reads it once, so that nothing need be kept."""
+
+    @abstractmethod
+    def hand_over(self, table: str) -> None:
+        """Have a temporary table of the bench in the warehouse, in place of one of this name."""
 
     @abstractmethod
     def give(self, table: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
@@ -37,9 +45,14 @@ class InPlace(Workbench):
     def __init__(self, warehouse: DuckDB) -> None:
         self.session = warehouse
 
-    def bring(self, table: str, query: str | None = None) -> None:
-        if query:
-            self.session.execute(f"create or replace temp view {table} as {query}")
+    def see(self, *tables: str) -> None:
+        pass
+
+    def bring(self, table: str, query: str, once: bool = False) -> None:
+        self.session.execute(f"create or replace temp {'view' if once else 'table'} {table} as {query}")
+
+    def hand_over(self, table: str) -> None:
+        pass
 
     def give(self, table: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
         self.session.execute(f"insert into {table} {query}", parameters)
@@ -53,20 +66,29 @@ class Beside(Workbench):
         self._warehouse, self._session = warehouse, session
         session.execute("create schema core")
 
-    def bring(self, table: str, query: str | None = None) -> None:
-        self._session.arrive(table, self._warehouse.read(query or f"select * from {table}"))
+    def see(self, *tables: str) -> None:
+        for table in tables:
+            self.bring(table, f"select * from {table}")
+
+    def bring(self, table: str, query: str, once: bool = False) -> None:
+        self._session.arrive(table, self._warehouse.read(query))
+
+    def hand_over(self, table: str) -> None:
+        columns = self._session.rows(f"describe {table}")
+        told = ", ".join(f"{column['column_name']} {column['column_type']}" for column in columns)  # their names are PostgreSQL's too
+        self._warehouse.execute(f"drop table if exists {table}")
+        self._warehouse.execute(f"create temp table {table} ({told})")
+        self.give(table, f"select * from {table}")
+        self._warehouse.execute(f"analyze {table}")
 
     def give(self, table: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
         columns = self._warehouse.columns(table)
         names = ", ".join(columns)
         # The binary COPY wants each column in the table's own type; a uuid is its bytes.
         typed = ", ".join(
-            f"cast({f'cast({name} as uuid)' if told == 'uuid' else name} as {_OF_COPY.get(told, told)})" for name, told in columns.items()
+            f"cast(cast({name} as uuid) as blob)" if told == "uuid" else f"cast({name} as {told})" for name, told in columns.items()
         )
         self._warehouse.append(table, self._session.read(f"select {typed} from ({query}) as given ({names})", parameters))
-
-
-_OF_COPY = {"uuid": "blob"}
 
 
 @contextmanager

@@ -26,7 +26,8 @@ join new_content n on n.content_id = cast(e.content_id as uuid);
 
 insert into core.sighting
 select
-    ticket_id, :source, cast(content_id as uuid), :batch_id, :fetched_at, updated_at, update_key, export_at, false,
+    ticket_id, :source, cast(content_id as uuid), :batch_id, :fetched_at, updated_at, update_key, export_at,
+    true,  -- so it is with most; the next refresh finds those that say what was known
     cast(date_trunc('month', received_at) as date)
 from stage_ticket;
 

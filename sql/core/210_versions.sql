@@ -1,8 +1,7 @@
 -- Versions from sightings (metrics.md §2). The result depends on the set of sightings only, never on the order of loading.
--- reads:  core.sighting, core.content, core.content_event, control.touched
--- writes: core.ticket_version, core.sighting.made_version; temp changed_version = the versions that are new or whose time of knowledge moved
+-- reads:  touched_sighting, undated_content, version_before (temp)
+-- writes: temp version_now, changed_ticket (whose versions are new or whose time of knowledge moved), sighting_made
 -- grain:  ticket × content × time in which it was the newest we knew
-{% from 'macros.sql' import of_changed with context %}
 
 create temp table sighted as
 select
@@ -17,12 +16,7 @@ select
     dense_rank() over (partition by s.ticket_id order by s.updated_at, s.update_key) as recency,
     row_number() over (partition by s.ticket_id, s.content_id order by s.known_at, s.batch_id) as showing,
     min(s.export_at) over (partition by s.ticket_id, s.content_id order by s.known_at) as first_export_at
-from core.sighting s
-where s.ticket_id in (select ticket_id from control.touched);
-
--- The touched tickets' months of registration: a few, by which the rows of a table are found (the tables come month by month, near enough).
-create temp table touched_month as
-select distinct received_month from sighted;
+from touched_sighting s;
 
 create temp table standing as
 with winner as (
@@ -31,12 +25,12 @@ with winner as (
 ),
 fetched as (
     select
-        ticket_id, known_at, place, content_id, received_month, showing, batch_id,
+        ticket_id, known_at, place, content_id, received_month, showing, batch_id, made_version,
         place = 1 and (export_at is null or recency = newest_export) as stands
     from winner
 )
 select
-    ticket_id, known_at, content_id, received_month, batch_id, showing, stands, place,
+    ticket_id, known_at, content_id, received_month, batch_id, made_version, showing, stands, place,
     -- the number of the last standing sighting up to here carries a content over moments at which nothing newer was seen
     count(*) filter (where stands) over (partition by ticket_id order by known_at) as standing_no
 from fetched;
@@ -50,10 +44,7 @@ with point as (
 undated as (
     select s.ticket_id, s.content_id, s.known_at, s.first_export_at
     from sighted s
-    where s.content_id in (
-        select e.content_id from core.content_event e
-        where e.occurred_at is null and e.received_month in (select received_month from touched_month)
-    )
+    where s.content_id in (select content_id from undated_content)
 ),
 -- A state without a time took effect at the export date of the oldest file that shows this content (sources.md §3).
 dated as (
@@ -90,22 +81,16 @@ select
 from version_point;
 
 -- A new version is what the standing content was not before, or what was never seen before (told apart by its update time in one batch).
-update core.sighting
-set made_version = m.made
-from (
+create temp table sighting_made as
+with told as (
     select
-        s.ticket_id, s.content_id, s.batch_id,
+        s.ticket_id, s.content_id, s.batch_id, s.received_month, s.made_version,
         (s.stands and p.content_id is not null and p.content_before is distinct from p.content_id) or (not s.stands and s.showing = 1) as made
     from standing s
     left join version_point p
         on p.ticket_id = s.ticket_id and p.known_at = s.known_at and p.content_id = s.content_id
-) m
-where sighting.received_month in (select received_month from touched_month)
-  and sighting.ticket_id = m.ticket_id and sighting.content_id = m.content_id and sighting.batch_id = m.batch_id
-  and sighting.made_version <> m.made;
-
-create temp table version_before as
-select * from core.ticket_version where ticket_id in (select ticket_id from control.touched);
+)
+select ticket_id, content_id, batch_id, received_month, made from told where made <> made_version;
 
 -- Only tickets whose versions changed go on: a night costs what changed. With all months that their rows may be under.
 create temp table changed_ticket as
@@ -119,16 +104,8 @@ select ticket_id, received_month from version_now where ticket_id in (select tic
 union
 select ticket_id, received_month from version_before where ticket_id in (select ticket_id from changed);
 
-delete from core.ticket_version where {{ of_changed() }};
-
-insert into core.ticket_version
-select * from version_now where ticket_id in (select ticket_id from changed_ticket);
-
 drop table sighted;
 
-drop table touched_month;
 drop table standing;
-drop table version_point;
-drop table version_now;
 
-drop table version_before;
+drop table version_point;

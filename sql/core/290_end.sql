@@ -1,5 +1,5 @@
 -- The temporary tables of 210 to 250 go, so that the session can be asked again. Both the warehouse and the bench of its clocks run it.
--- writes: drops temp changed_ticket, version, life, clock_rule, scaled_rule, due_step, due_fold, rule_due, segment, state
+-- writes: drops temp tables
 
 drop table if exists changed_ticket;
 
