@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from petitions.warehouse import Warehouse
 
 # What a batch brought before goes, then what it brings comes. A replay makes room for its records alone.
-UNLOAD, UNLOAD_REPLAYED, LOAD = "core/110_unload.sql", "core/111_unload_replayed.sql", "core/120_load.sql"
+STAGE, UNLOAD, UNLOAD_REPLAYED = "core/100_stage.sql", "core/110_unload.sql", "core/111_unload_replayed.sql"
+KNOWN, NEW = "core/120_known.sql", "core/121_new.sql"
+LOADED = {
+    "core.content": "core/122_content.sql",
+    "core.content_event": "core/123_event.sql",
+    "core.sighting": "core/124_sighting.sql",
+    "control.quarantine_sighting": "core/125_quarantine.sql",
+}
 # Versions first, then what follows from them, then the tables that are asked.
 SIGHTING, UNDATED, BEFORE = "core/200_sighting.sql", "core/201_undated.sql", "core/202_before.sql"
 VERSIONS, VERSIONS_IN, VERSIONS_END = "core/210_versions.sql", "core/211_versions_in.sql", "core/219_versions_end.sql"
@@ -59,12 +66,14 @@ def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[s
     :param staged: the folder with ``tickets.parquet``, ``events.parquet`` and ``quarantine.parquet``.
     :returns: how many tickets, events and quarantined records were staged.
     """
-    with warehouse.transaction():
-        counts = _stage(warehouse, staged)
+    batch = _batch(manifest)
+    with warehouse.transaction(), workbench(warehouse) as bench:
+        counts = _stage(bench, staged)
+        loaded = warehouse.value("select count(*) from control.batch where batch_id = :batch_id", batch) > 0
+        warehouse.run(UNLOAD, batch, loaded=loaded)
         for table in ("control.batch", "control.batch_file"):
-            warehouse.execute(f"delete from {table} where batch_id = :batch_id", {"batch_id": manifest.batch_id})
-        for step in (UNLOAD, LOAD):
-            warehouse.run(step, _batch(manifest))
+            warehouse.execute(f"delete from {table} where batch_id = :batch_id", batch)
+        _fill(warehouse, bench, batch)
         warehouse.grew({"core.content": counts["ticket"], "core.content_event": counts["event"], "core.sighting": counts["ticket"]})
         warehouse.insert("control.batch", [_batch_row(manifest, summary)])
         _tell(warehouse, manifest, summary["messages"], settings)
@@ -83,13 +92,14 @@ def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict
     from petitions.check import quarantine_message
 
     batch = _batch(manifest)
-    with warehouse.transaction():
+    with warehouse.transaction(), workbench(warehouse) as bench:
         before = warehouse.value(_ACCOUNTED, batch)
-        _stage(warehouse, staged)
-        warehouse.stage("stage_replayed", replayed)
-        today = quarantine_message(row["rule"] for row in warehouse.rows("select rule from stage_quarantine"))
-        for step in (UNLOAD_REPLAYED, LOAD):
-            warehouse.run(step, batch)
+        bench.session.stage("stage_replayed", replayed)
+        bench.hand_over("stage_replayed")
+        today = quarantine_message(row["rule"] for row in _bad(staged))
+        _stage(bench, staged, replayed=True)
+        warehouse.run(UNLOAD_REPLAYED, batch)
+        _fill(warehouse, bench, batch)
         moved = {"moved": warehouse.value(_ACCOUNTED, batch) - before, "numbers": summary["numbers"]}
         total = "platform_total" if summary.get("platform_total") is None else str(int(summary["platform_total"]))
         warehouse.execute(
@@ -114,12 +124,30 @@ def _batch(manifest: Manifest) -> dict[str, Any]:
     return {"batch_id": manifest.batch_id, "source": manifest.source, "fetched_at": manifest.fetched_at}
 
 
-def _stage(warehouse: Warehouse, staged: Path) -> dict[str, int]:
-    counts = {}
-    for name, file in (("ticket", "tickets"), ("event", "events"), ("quarantine", "quarantine")):
-        warehouse.stage(f"stage_{name}", staged / f"{file}.parquet")
-        counts[name] = int(warehouse.value(f"select count(*) from stage_{name}"))
-    return counts
+def _stage(bench: Workbench, staged: Path, replayed: bool = False) -> dict[str, int]:
+    """Have the batch on the bench; all of it, or what a replay is about. Returns how many rows it has in all."""
+    files = {of: f"{path}/*.parquet" if (path := staged / f"{of}.parquet").is_dir() else path for of in ("tickets", "events", "quarantine")}
+    bench.session.run(STAGE, files=files, replayed=replayed)
+    for table in ("stage_content", "stage_quarantine"):
+        bench.hand_over(table)
+    return {of: int(bench.session.value(f"select count(*) from stage_{of}")) for of in ("ticket", "event", "quarantine")}
+
+
+def _fill(warehouse: Warehouse, bench: Workbench, batch: dict[str, Any]) -> None:
+    """The staged rows go where they belong; contents that are known stay as they are."""
+    warehouse.index({"core.content": FOUND_BY["core.content"]})
+    bench.bring("known_content", query(KNOWN), once=True)
+    bench.session.run(NEW)
+    for table, rows in LOADED.items():
+        bench.give(table, query(rows), batch)
+    bench.give("control.touched", "select distinct ticket_id from stage_ticket")
+
+
+def _bad(staged: Path) -> list[dict[str, Any]]:
+    """The bad records of a staged batch."""
+    import pyarrow.parquet as pq
+
+    return list(pq.read_table(staged / "quarantine.parquet", columns=["rule"]).to_pylist())
 
 
 def _tell(warehouse: Warehouse, manifest: Manifest, found: list[dict[str, str]], settings: Settings) -> None:
@@ -141,7 +169,9 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     """
     parameters = {"calendar_version": calendar.version(settings)}
     with warehouse.transaction(), workbench(warehouse) as bench:
-        warehouse.index(FOUND_BY)
+        # Into an empty ledger rows come faster before its tables are indexed, and there are none to make room.
+        fresh = not warehouse.rows("select 1 from core.posting limit 1")
+        warehouse.index({table: column for table, column in FOUND_BY.items() if table not in POSTED or not fresh})
         changed = _refresh_reference(warehouse, settings)
         _versions(warehouse, bench)
         if changed:
@@ -154,13 +184,15 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
             bench.session.execute(one_part, {"part": part})
             bench.hand_over("changed_ticket")
             _fold(warehouse, bench, settings)
-            for step in (DAILY_OUT, UNPOST):
-                warehouse.run(step)
+            warehouse.run(DAILY_OUT, fresh=fresh)
+            if not fresh:
+                warehouse.run(UNPOST)
             for table, rows in POSTED.items():
                 bench.give(table, query(rows), parameters)
             warehouse.run(DAILY_IN)
             for session in {bench.session, warehouse}:
                 session.run(END)
+        warehouse.index(FOUND_BY)
         bench.session.execute("drop table sliced_ticket")
         warehouse.execute("delete from control.touched")
     return {"tickets": tickets, "recomputed": int(changed)}

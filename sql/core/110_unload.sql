@@ -1,13 +1,14 @@
--- What a batch brought before goes, so that it can be loaded anew. Bad records that are bad no more stay as history.
--- reads:  stage_ticket, stage_quarantine (temp, from staging), core.sighting, :batch_id
+-- What a batch brought before goes, so that it can be loaded anew. Bad records that are bad no more stay as history, and a rebuilt
+-- warehouse begins with that history.
+-- reads:  stage_quarantine (temp, from staging), core.sighting, :batch_id
 -- writes: core.sighting, control.quarantine_sighting, control.quarantine_replay, control.touched
 
+{% if loaded %}
 insert into control.touched (ticket_id)
-select ticket_id from core.sighting where batch_id = :batch_id
-union
-select ticket_id from stage_ticket;
+select distinct ticket_id from core.sighting where batch_id = :batch_id;
 
 delete from core.sighting where batch_id = :batch_id;
+{% endif %}
 
 delete from control.quarantine_replay
 where batch_id = :batch_id and record_id in (select record_id from stage_quarantine);
