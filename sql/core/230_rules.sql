@@ -4,7 +4,7 @@
 -- grain:  version × clock that has a rule or a platform due
 
 create temp table clock_rule as
-with numbered as (
+with numbered as materialized (
     select *, row_number() over () as rule_no from core.rule
 ),
 matching as (
