@@ -1,25 +1,23 @@
 -- What the changed tickets contribute to the daily figures now. One query; its rows go to daily_change.
 -- reads:  version, state, unit_name
 -- grain:  day × source × channel × category × area × unit
-{% from 'macros.sql' import mark_time, part_class, part_ends, parts %}
+{% from 'macros.sql' import mark_time %}
 
-with part as (
-    {{ parts() }}
-),
-held as (
+with held as (
     select
-        p.v, p.unit_no, p.begins, {{ part_ends() }} as ends, {{ mark_time('p.closed_mark') }} as closed_at,
-        p.valid, p.closed, cast(p.valid and not p.closed as integer) as is_open,
-        cast(p.valid and {{ part_class('close') }} = 'overdue' as integer) as is_overdue
-    from part p
-    where p.valid
+        v, unit_no, effect_at, next_at, close_cut_at, closed_mark, closed,
+        cast(not closed as integer) as is_open, cast(close_class = 'overdue' as integer) as is_overdue
+    from state
+    where valid
 ),
--- A state counts from the instant it is entered (+1) to the instant it is left (-1).
+-- A state counts from the instant it is entered (+1) to the instant it is left (-1), and is overdue from where its due passes.
 passed as (
-    select v, unit_no, begins as passed_at, is_open, is_overdue from held where is_open + is_overdue > 0
+    select v, unit_no, effect_at as passed_at, is_open, is_overdue from held where is_open + is_overdue > 0
     union all
-    select v, unit_no, ends, -is_open, -is_overdue
-    from held where is_open + is_overdue > 0 and ends < timestamptz '9999-12-31 00:00:00+08'
+    select v, unit_no, close_cut_at, 0, 1 from held where close_cut_at is not null
+    union all
+    select v, unit_no, next_at, -is_open, case when close_cut_at is null then -is_overdue else -1 end
+    from held where next_at is not null and (is_open + is_overdue > 0 or close_cut_at is not null)
 ),
 contribution as (
     -- Most states are left for another one that counts the same: what cancels out is gone before days and names are looked for.
@@ -31,22 +29,35 @@ contribution as (
     select h.v, h.unit_no, n.received_at, 1, 0, 0, 0
     from held h
     join version n on n.v = h.v
-    where h.ends = timestamptz '9999-12-31 00:00:00+08'
+    where h.next_at is null
     union all
-    select v, unit_no, closed_at, 0, 1, 0, 0
-    from held where closed and ends = timestamptz '9999-12-31 00:00:00+08'
+    select v, unit_no, {{ mark_time('closed_mark') }}, 0, 1, 0, 0
+    from held where closed and next_at is null
 ),
-told as (
-    select
-        cast(c.passed_at as date) as day, n.source, n.channel, n.top_category as category, n.area, u.unit,
-        c.received, c.closed, c.open_change, c.overdue_change
-    from contribution c
-    join version n on n.v = c.v
-    left join unit_name u on u.unit_no = c.unit_no
+-- Groups by number, then by name.
+kind_of as materialized (
+    select row_number() over () as kind_no, *
+    from (select distinct source, channel, top_category, area from version)
+),
+placed as (
+    select n.v, k.kind_no
+    from version n
+    join kind_of k
+        on k.source = n.source and k.channel is not distinct from n.channel
+       and k.top_category is not distinct from n.top_category and k.area is not distinct from n.area
     where n.known_to = timestamptz '9999-12-31 00:00:00+08'
+),
+counted as (
+    select
+        cast(c.passed_at as date) as day, p.kind_no, c.unit_no,
+        sum(c.received) as received, sum(c.closed) as closed, sum(c.open_change) as open_change, sum(c.overdue_change) as overdue_change
+    from contribution c
+    join placed p on p.v = c.v
+    group by 1, 2, 3
 )
 select
-    day, source, coalesce(channel, '—'), coalesce(category, '—'), coalesce(area, '—'), coalesce(unit, '—'),
-    sum(received), sum(closed), sum(open_change), sum(overdue_change)
-from told
-group by all
+    c.day, k.source, coalesce(k.channel, '—'), coalesce(k.top_category, '—'), coalesce(k.area, '—'), coalesce(u.unit, '—'),
+    c.received, c.closed, c.open_change, c.overdue_change
+from counted c
+join kind_of k on k.kind_no = c.kind_no
+left join unit_name u on u.unit_no = c.unit_no
