@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,18 @@ def test_order_and_chunks_do_not_matter(settings: Settings, monkeypatch: pytest.
         (home.home / "secrets").mkdir(parents=True)
         (home.home / "secrets" / "person_key").write_bytes((settings.secrets / "person_key").read_bytes())
         assert key(stage(home, *shuffled)) == key(expected)
+
+
+def test_what_stops_the_crew_stops_the_lane(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each of its processes, with parts still waiting for one of them."""
+    monkeypatch.setattr(petitions.check, "PART", 1)
+    monkeypatch.setattr(petitions.check, "_MANY", 1)
+    shutil.copytree(settings.config, tmp_path / "config")
+    told = tmp_path / "config" / "sources" / "provincial.toml"
+    told.write_text(told.read_text(encoding="utf-8").replace("[codes.event]", "[codes.events]"), encoding="utf-8")
+    steps = [{"blfs": 50, "blsj": "2023-10-02 09:00:00"}]
+    with pytest.raises(LaneStopped, match=r"expected a table \[codes\.event\]"):
+        stage(Settings(settings.home, tmp_path / "config"), *(petition(f"P{number:07}", blfs=steps) for number in range(9)))
 
 
 def test_a_process_of_the_crew_ends_with_the_one_that_asked(settings: Settings, tmp_path: Path) -> None:

@@ -68,9 +68,10 @@ def examined(task: Task, parts: Iterable[Part], meanwhile: Callable[[], Any]) ->
 
     def ask(part: Part) -> tuple[Part, Examined]:
         worker = idle.get()
-        answer = _asked(worker, part)
-        idle.put(worker)
-        return part, answer
+        try:
+            return part, _asked(worker, part)
+        finally:
+            idle.put(worker)  # whatever its answer was: the parts behind wait for it
 
     try:
         with ThreadPoolExecutor(len(workers)) as threads:

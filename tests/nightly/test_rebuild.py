@@ -135,8 +135,8 @@ def test_a_batch_that_was_never_loaded_is_loaded_or_left_out(loaded_year: Office
 
 def test_retention(loaded_year: Office, home: Path, tmp_path: Path) -> None:
     office = replace(loaded_year.copy(home), config=tmp_path / "config")
-    assert office.run(*SPRING, "--source", "smart_city").code == 0
     (tmp_path / "config").mkdir()
+    assert office.run(*SPRING, "--source", "smart_city").code == 0
     landing = Landing.of(office.settings)
     newest = landing.batches()[-1]
 
