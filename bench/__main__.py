@@ -25,12 +25,13 @@ def main() -> None:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--windows", default=0, help="windows the history was pulled in; 0: by size")
 @click.option("--jobs", type=int, help="processes; all processors where left out")
-def generate(tickets: int, home: Path, seed: int, windows: int, jobs: int | None) -> None:
+@click.option("--staged", is_flag=True, help="the shortcut to very large histories: batches as if checked, without landed files")
+def generate(tickets: int, home: Path, seed: int, windows: int, jobs: int | None, staged: bool) -> None:
     """Land the history of a province's platforms, as `extract` would have left it."""
     from bench.generate import generate as land
 
     begun = time.perf_counter()
-    made = land(home, tickets, seed=seed, windows=windows, jobs=jobs)
+    made = land(home, tickets, seed=seed, windows=windows, jobs=jobs, staged=staged)
     took = time.perf_counter() - begun
     told = f"{tickets} tickets, {made['records']} records in {len(made['batches'])} batches"
     click.echo(f"{told}: {took:.1f} s, {tickets / took:,.0f} tickets/s", sys.stderr)

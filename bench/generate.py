@@ -14,14 +14,14 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.prototypes import LANES, NAMES, NEVER, WEEK, Pool, Ticket, day_text, identity
+from bench.prototypes import LANES, NAMES, NEVER, WEEK, Pool, Ticket, day_text, identity, pool_of
+from bench.staged import write
 from petitions.landing import Landing
 from petitions.model import BEIJING
 from petitions.settings import CHECKOUT, Settings
@@ -94,14 +94,9 @@ class Drawn:
         return self.week + self.shift + pool.received[self.prototype]
 
 
-@cache
-def _pool(lane: int, seed: int) -> Pool:
-    return Pool.of(LANES[lane], seed)
-
-
 def _draw(plan: Plan, lane: int, number: int) -> Drawn:
     """The tickets of one week, always the same."""
-    pool, amount = _pool(lane, plan.seed), int(plan.amounts(lane)[number])
+    pool, amount = pool_of(lane, plan.seed), int(plan.amounts(lane)[number])
     chance = np.random.default_rng([plan.seed, lane, number])
     return Drawn(
         week=np.full(amount, START + number * WEEK),
@@ -117,7 +112,7 @@ def _draw(plan: Plan, lane: int, number: int) -> Drawn:
 
 def _brought(plan: Plan, lane: int, asked_from: int, now: int) -> tuple[Drawn, np.ndarray, np.ndarray]:
     """What a pull of ``[asked_from, now]`` brings: the tickets in the order of their update times, these times, and their stages."""
-    pool = _pool(lane, plan.seed)
+    pool = pool_of(lane, plan.seed)
     first, last = (asked_from - START) // WEEK - pool.longest, (now - START) // WEEK
     found: list[tuple[Drawn, np.ndarray, np.ndarray]] = []
     for number in range(max(0, first), last + 1):
@@ -134,7 +129,7 @@ def _brought(plan: Plan, lane: int, asked_from: int, now: int) -> tuple[Drawn, n
 
 def _lines(plan: Plan, lane: int, drawn: Drawn, stages: np.ndarray) -> Iterator[list[str]]:
     """The records as text, chunk by chunk."""
-    pool = _pool(lane, plan.seed)
+    pool = pool_of(lane, plan.seed)
     numbered, moments = pool.lane.number, drawn.received(pool)
     for start in range(0, len(drawn), CHUNK):
         part = slice(start, start + CHUNK)
@@ -171,8 +166,8 @@ class Batch:
     unchanged: int
 
 
-def _land(plan: Plan, home: Path, lane: int, begins: int, ends: int, before: int | None, look_back: int) -> Batch | None:
-    """Land one batch of one lane; ``before`` is the moment up to which everything was fetched already."""
+def _land(plan: Plan, home: Path, lane: int, begins: int, ends: int, before: int | None, look_back: int, staged: bool) -> Batch | None:
+    """Land one batch of one lane; ``before``: everything up to then was fetched already; ``staged``: as if checked, without files."""
     name, settings = LANES[lane].name, Settings(home.absolute(), CHECKOUT / "config")
     files = name == "online_politics"
     asked_from = begins - (0 if files or before is None else look_back)
@@ -182,7 +177,9 @@ def _land(plan: Plan, home: Path, lane: int, begins: int, ends: int, before: int
     window, asked = (Window(_moment(first), _moment(ends)) for first in (begins, asked_from))
     fetched_at = _moment(ends) + timedelta(hours=2, minutes=30, seconds=1 + lane)
     with Landing.of(settings).open_batch(name, window, asked, started=fetched_at) as batch:
-        if files:
+        if staged:
+            pass
+        elif files:
             export = batch.folder.with_name(f"网络问政_{_moment(ends):%Y%m%d%H%M%S}.csv")
             _write_export(export, _lines(plan, lane, drawn, stages))
             batch.copy(export, export_date=_moment(ends).date(), origin=export.name)
@@ -191,11 +188,16 @@ def _land(plan: Plan, home: Path, lane: int, begins: int, ends: int, before: int
             for lines in _lines(plan, lane, drawn, stages):
                 batch.write_lines(line.encode() for line in lines)
         manifest = batch.complete(fetched_at=fetched_at, platform_total=None if files else len(drawn))
+    if staged:
+        pool = pool_of(lane, plan.seed)
+        columns = {name: vars(drawn)[name] for name in ("week", "shift", "serial", "prototype")} | {"stage": stages}
+        columns |= {"content": pool.content[drawn.prototype, stages], "received": drawn.received(pool)}
+        write(settings.staging / manifest.batch_id, lane, plan.seed, columns, pool.bad[drawn.prototype], manifest.batch_id, ends)
     return _counted(plan, lane, drawn, stages, before, manifest.batch_id)
 
 
 def _counted(plan: Plan, lane: int, drawn: Drawn, stages: np.ndarray, before: int | None, batch_id: str) -> Batch:
-    pool = _pool(lane, plan.seed)
+    pool = pool_of(lane, plan.seed)
     bad, new = pool.bad[drawn.prototype], np.ones(len(drawn), dtype=bool)
     if before is not None:
         held = pool.content[drawn.prototype, drawn.stages(pool, before)]
@@ -213,7 +215,7 @@ def _write_export(path: Path, chunks: Iterator[list[str]]) -> None:
 
 def _figures(plan: Plan, lane: int, now: int) -> dict[str, int]:
     """What stands at ``now``: tickets that load, and of these valid, closed and open ones."""
-    pool, totals = _pool(lane, plan.seed), np.zeros(3, dtype=np.int64)
+    pool, totals = pool_of(lane, plan.seed), np.zeros(3, dtype=np.int64)
     for number in range((now - START) // WEEK + 1):
         drawn = _draw(plan, lane, number)
         stages = drawn.stages(pool, now)
@@ -228,9 +230,10 @@ def _figures(plan: Plan, lane: int, now: int) -> dict[str, int]:
 # --- the two things that are asked for -------------------------------------------------------------------------------------------
 
 
-def generate(home: Path, tickets: int, *, seed: int = 1, windows: int = 0, jobs: int | None = None) -> dict[str, Any]:
+def generate(home: Path, tickets: int, *, seed: int = 1, windows: int = 0, jobs: int | None = None, staged: bool = False) -> dict[str, Any]:
     """Land the history of ``tickets`` tickets into the landing zone of ``home``, which must hold none yet.
 
+    :param staged: the shortcut of :mod:`bench.staged`: the landed batches are empty and stand in the staging folder as if checked.
     :returns: what ``generated.json`` of the home holds: the plan, the batches as they must reconcile, per platform the figures at the end.
     :raises FileExistsError: where the home holds a landing zone.
     """
@@ -240,7 +243,7 @@ def generate(home: Path, tickets: int, *, seed: int = 1, windows: int = 0, jobs:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     begins = [START, *(end + 1 for end in plan.ends[:-1])]
     work = [
-        (plan, home, lane, begin, end, begin - 1 if begin > START else None, LOOK_BACK)
+        (plan, home, lane, begin, end, begin - 1 if begin > START else None, LOOK_BACK, staged)
         for lane in range(len(LANES))
         for begin, end in zip(begins, plan.ends, strict=True)
     ]
@@ -256,7 +259,7 @@ def night(home: Path, touched: int, *, jobs: int | None = None) -> dict[str, Any
     made = json.loads((home / MADE).read_text(encoding="utf-8"))
     plan, before = Plan(**made["plan"]), int(made["until"])
     now = _after(plan, before, touched)
-    work = [(plan, home, lane, before + 1, now, before, 0) for lane in range(len(LANES))]
+    work = [(plan, home, lane, before + 1, now, before, 0, False) for lane in range(len(LANES))]
     return _make(home, plan, work, now, [Batch(**one) for one in made["batches"]], jobs)
 
 
@@ -264,7 +267,7 @@ def _after(plan: Plan, before: int, touched: int) -> int:
     """The moment by which ``touched`` tickets were registered or moved since ``before``."""
     found: list[np.ndarray] = []
     for lane in range(len(LANES)):
-        pool, week = _pool(lane, plan.seed), (before - START) // WEEK
+        pool, week = pool_of(lane, plan.seed), (before - START) // WEEK
         for number in range(max(0, week - pool.longest), min(week + 60, 2 * WEEKS)):
             drawn = _draw(plan, lane, number)
             stages, received = drawn.stages(pool, before), drawn.received(pool)

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -178,6 +178,12 @@ class Pool:
     def _monday(self, prototype: int) -> int:
         at = self.lives[prototype].received_at
         return _seconds(datetime.combine(at.date() - timedelta(days=at.weekday()), datetime.min.time()))
+
+
+@cache
+def pool_of(lane: int, seed: int) -> Pool:
+    """The pool of ``LANES[lane]``, made once in a process."""
+    return Pool.of(LANES[lane], seed)
 
 
 def _seconds(moment: datetime) -> int:
