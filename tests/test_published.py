@@ -142,3 +142,17 @@ def test_a_warehouse_that_is_gone_comes_back_as_it_was_published(tmp_path: Path,
             seen = held.rows("select name from control.fingerprint order by name")
         (settings.warehouse / "petitions.duckdb").unlink()
     assert [row["name"] for row in seen] == ["first", "second"]
+
+
+def test_what_a_killed_writer_left_goes(tmp_path: Path) -> None:
+    """The folder into which the engine spilled, and a copy that was not finished."""
+    settings = Settings(tmp_path, CHECKOUT / "config")
+    with warehouse.writer(settings):
+        pass
+    spilled, half = (tmp_path / "warehouse" / f"petitions.{name}.tmp" for name in ("duckdb", "4711"))
+    spilled.mkdir()
+    for file in (spilled / "duckdb_temp_storage_DEFAULT-0.tmp", half):
+        file.write_bytes(b"x")
+    with warehouse.writer(settings):
+        pass
+    assert not spilled.exists() and not half.exists()

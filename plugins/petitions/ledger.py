@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,11 +168,16 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     :returns: ``tickets`` computed, and ``recomputed`` (1 where everything was).
     """
     parameters = {"calendar_version": calendar.version(settings)}
-    with warehouse.transaction(), workbench(warehouse) as bench:
+    with ExitStack() as stack:
+        stack.enter_context(warehouse.transaction())
         # Into an empty ledger rows come faster before its tables are indexed, and there are none to make room.
         fresh = not warehouse.rows("select 1 from core.posting limit 1")
         warehouse.index({table: column for table, column in FOUND_BY.items() if table not in POSTED or not fresh})
         changed = _refresh_reference(warehouse, settings)
+        tickets = warehouse.value("select count(*) from control.touched")
+        if changed:
+            tickets += warehouse.value("select count(distinct ticket_id) from core.ticket_version")
+        bench = stack.enter_context(workbench(warehouse, tickets))
         _versions(warehouse, bench)
         if changed:
             bench.bring("any_ticket", "select distinct ticket_id, received_month from core.ticket_version", once=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 ZONE = "Asia/Shanghai"
 FOREVER = "9999-12-31 00:00:00+08"
 WRITER_MEMORY = "1500MB"
+# What it may hold of that where a session beside it computes.
+MODEST_MEMORY = "800MB"
 
 log = logging.getLogger("petitions.warehouse")
 
@@ -165,9 +168,36 @@ class DuckDB(Warehouse):
         self._connection.unregister("arriving")
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
-        """What a query answers, as Arrow's columns, some rows at a time."""
-        used = _used(query, parameters)
-        return self._connection.sql(_PARAMETER.sub(r"$\1", query), params=used or None).to_arrow_reader(_AT_ONCE)
+        """What a query answers, as Arrow's columns, some rows at a time; a uuid comes as text and says so."""
+        from pyarrow import RecordBatchReader
+
+        found = self._connection.sql(_PARAMETER.sub(r"$\1", query), params=_used(query, parameters) or None)
+        uuids = {name for name, kind in zip(found.columns, found.types, strict=True) if str(kind) == "UUID"}
+        rows = found.to_arrow_reader(_AT_ONCE)
+        schema = rows.schema
+        for place, name in enumerate(schema.names):
+            if name in uuids:
+                schema = schema.set(place, schema.field(place).with_metadata(_UUID))
+        return RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in rows))
+
+    def columns(self, table: str) -> dict[str, str]:
+        """The columns of a table in order, each with its type."""
+        return {row["column_name"]: row["column_type"] for row in self.rows(f"describe {table}")}
+
+    def append(self, table: str, rows: pa.RecordBatchReader) -> None:
+        """Append Arrow's columns to a table of the same columns."""
+        self._connection.register("arriving", rows)
+        self.execute(f"insert into {table} select * from arriving")
+        self._connection.unregister("arriving")
+
+    @contextmanager
+    def modest(self) -> Iterator[None]:
+        """Leave memory to another session while the block lasts."""
+        self.execute(f"set memory_limit = '{MODEST_MEMORY}'")
+        try:
+            yield
+        finally:
+            self.execute(f"set memory_limit = '{WRITER_MEMORY}'")
 
     def insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
@@ -562,7 +592,8 @@ def _aside(file: Path) -> Path:
 def _begin(file: Path) -> None:
     """What a killed writer left beside the file goes, and a file that is gone comes back. Whoever holds the lock is alone."""
     for left in [*file.parent.glob(f"{_aside(file).name}*"), *file.parent.glob(f"{file.stem}.*.tmp")]:
-        left.unlink(missing_ok=True)
+        # A folder is what the engine spilled into.
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     if published.restore(file):
         log.warning("no warehouse at %s: going on from what was last published; batches that were landed since are loaded again", file)
 

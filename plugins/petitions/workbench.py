@@ -2,7 +2,9 @@
 
 The steps between sightings and ledger sort and join every event several times over; DuckDB does that in columns, PostgreSQL row by row and
 in ten times the time. Over an embedded warehouse the bench is the warehouse's own session, and nothing is copied. Over PostgreSQL it is a
-database in memory: what changed comes by COPY, and what follows from it goes back by COPY, within the session's transaction.
+database in memory: what changed comes by COPY, and what follows from it goes back by COPY, within the session's transaction. So it is over
+an embedded warehouse too where very much has changed, because a transaction of DuckDB keeps every temporary table until its end, also one
+that was dropped: of so many that they fill its memory.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ class InPlace(Workbench):
 class Beside(Workbench):
     """A database in memory; what needs more than a writer's share spills into a folder that goes with it."""
 
-    def __init__(self, warehouse: Postgres, session: DuckDB) -> None:
+    def __init__(self, warehouse: Postgres | DuckDB, session: DuckDB) -> None:
         self.session = session
         self._warehouse, self._session = warehouse, session
         session.execute("create schema core")
@@ -74,8 +76,7 @@ class Beside(Workbench):
         self._session.arrive(table, self._warehouse.read(query))
 
     def hand_over(self, table: str) -> None:
-        columns = self._session.rows(f"describe {table}")
-        told = ", ".join(f"{column['column_name']} {column['column_type']}" for column in columns)  # their names are PostgreSQL's too
+        told = ", ".join(f"{name} {kind}" for name, kind in self._session.columns(table).items())  # their names are PostgreSQL's too
         self._warehouse.execute(f"drop table if exists {table}")
         self._warehouse.execute(f"create temp table {table} ({told})")
         self.give(table, f"select * from {table}")
@@ -84,22 +85,30 @@ class Beside(Workbench):
     def give(self, table: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
         columns = self._warehouse.columns(table)
         names = ", ".join(columns)
-        # The binary COPY wants each column in the table's own type; a uuid is its bytes.
-        typed = ", ".join(
-            f"cast(cast({name} as uuid) as blob)" if told == "uuid" else f"cast({name} as {told})" for name, told in columns.items()
-        )
+        typed = ", ".join(self._typed(name, kind) for name, kind in columns.items())
         self._warehouse.append(table, self._session.read(f"select {typed} from ({query}) as given ({names})", parameters))
+
+    def _typed(self, name: str, kind: str) -> str:
+        # The binary COPY wants each column in the table's own type; a uuid is its bytes.
+        if kind == "uuid" and isinstance(self._warehouse, Postgres):
+            return f"cast(cast({name} as uuid) as blob)"
+        return f"cast({name} as {kind})"
+
+
+# From so many tickets on what a refresh leaves in an embedded warehouse's own session would fill its memory.
+MANY = 2_000_000
 
 
 @contextmanager
-def workbench(warehouse: Warehouse) -> Iterator[Workbench]:
-    """The bench of a session; what is on it goes when the context ends."""
-    if isinstance(warehouse, DuckDB):
+def workbench(warehouse: Warehouse, tickets: int = 1) -> Iterator[Workbench]:
+    """The bench of a session, for so many tickets; what is on it goes when the context ends."""
+    if isinstance(warehouse, DuckDB) and tickets < MANY:
         yield InPlace(warehouse)
         return
-    assert isinstance(warehouse, Postgres)
+    assert isinstance(warehouse, Postgres | DuckDB)
     with (
         tempfile.TemporaryDirectory(prefix="petitions-bench-") as spill,
         closing(DuckDB(Path(":memory:"), read_only=False, spill=Path(spill))) as session,
+        warehouse.modest() if isinstance(warehouse, DuckDB) else nullcontext(),
     ):
         yield Beside(warehouse, session)
