@@ -56,8 +56,9 @@ FOUND_BY = {
     **dict.fromkeys(("core.content", "core.content_event"), "content_id"),
     **{f"core.{table}": "ticket_id" for table in ("sighting", "ticket_version", "posting", "passage", "clock")},
 }
-# So many tickets are computed at a time.
-SLICE = 100_000
+# So many tickets are computed at a time, and more where there would be more slices than these: each leaves some memory taken in the
+# transaction of an embedded warehouse.
+SLICE, MOST_SLICES = 100_000, 100
 
 
 def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[str, Any], settings: Settings) -> dict[str, int]:
@@ -182,9 +183,10 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
         if changed:
             bench.bring("any_ticket", "select distinct ticket_id, received_month from core.ticket_version", once=True)
             bench.session.execute("insert into changed_ticket select * from any_ticket")
-        tickets = _sliced(bench.session)
+        size = max(SLICE, tickets // MOST_SLICES)
+        tickets = _sliced(bench.session, size)
         bench.see(*REFERENCE)
-        for part in range(-(-tickets // SLICE)):
+        for part in range(-(-tickets // size)):
             one_part = "create temp table changed_ticket as select ticket_id, received_month from sliced_ticket where part = :part"
             bench.session.execute(one_part, {"part": part})
             bench.hand_over("changed_ticket")
@@ -219,8 +221,8 @@ def _versions(warehouse: Warehouse, bench: Workbench) -> None:
         session.run(VERSIONS_END)
 
 
-def _sliced(warehouse: Warehouse) -> int:
-    """The changed tickets in parts of at most ``SLICE``, month after month: memory follows the part, not the history, and the ledger
+def _sliced(warehouse: Warehouse, size: int) -> int:
+    """The changed tickets in parts of at most ``size``, month after month: memory follows the part, not the history, and the ledger
     comes in the order in which it is asked. Returns how many tickets there are."""
     warehouse.execute(
         """
@@ -234,7 +236,7 @@ def _sliced(warehouse: Warehouse) -> int:
         from placed p
         join changed_ticket c on c.ticket_id = p.ticket_id
         """,
-        {"slice": SLICE},
+        {"slice": size},
     )
     warehouse.execute("drop table changed_ticket")
     return int(warehouse.value("select coalesce(max(place) + 1, 0) from sliced_ticket"))

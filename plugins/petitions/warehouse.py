@@ -28,7 +28,7 @@ ZONE = "Asia/Shanghai"
 FOREVER = "9999-12-31 00:00:00+08"
 WRITER_MEMORY = "1500MB"
 # What it may hold of that where a session beside it computes.
-MODEST_MEMORY = "800MB"
+MODEST_MEMORY = "1000MB"
 
 log = logging.getLogger("petitions.warehouse")
 
