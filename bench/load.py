@@ -118,7 +118,8 @@ def nights(loaded: Loaded, tickets: int) -> None:
     for _ in range(NIGHTS):
         loaded.run("night", "--touched", touched, "--home", loaded.folder)
         runs.append(loaded.run("load", "--home", loaded.folder))
-    loaded.run("compare", "--home", loaded.folder)
+    if tickets < STAGED_FROM:  # contents of staged batches have names of their own: what a night shows again counts as new there
+        loaded.run("compare", "--home", loaded.folder)
     Result("night", "ours", loaded.engine.name, tickets, touched, runs).keep().say()
 
 
