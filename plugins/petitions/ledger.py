@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,39 +169,27 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     :returns: ``tickets`` computed, and ``recomputed`` (1 where everything was).
     """
     parameters = {"calendar_version": calendar.version(settings)}
-    with ExitStack() as stack:
-        stack.enter_context(warehouse.transaction())
+    with warehouse.transaction():
         # Into an empty ledger rows come faster before its tables are indexed, and there are none to make room.
         fresh = not warehouse.rows("select 1 from core.posting limit 1")
         warehouse.index({table: column for table, column in FOUND_BY.items() if table not in POSTED or not fresh})
         changed = _refresh_reference(warehouse, settings)
-        tickets = warehouse.value("select count(*) from control.touched")
+        waiting = warehouse.value("select count(*) from control.touched")
         if changed:
-            tickets += warehouse.value("select count(distinct ticket_id) from core.ticket_version")
-        bench = stack.enter_context(workbench(warehouse, tickets))
-        _versions(warehouse, bench)
-        if changed:
-            bench.bring("any_ticket", "select distinct ticket_id, received_month from core.ticket_version", once=True)
-            bench.session.execute("insert into changed_ticket select * from any_ticket")
-        size = max(SLICE, tickets // MOST_SLICES)
-        tickets = _sliced(bench.session, size)
-        bench.see(*REFERENCE)
-        for part in range(-(-tickets // size)):
-            one_part = "create temp table changed_ticket as select ticket_id, received_month from sliced_ticket where part = :part"
-            bench.session.execute(one_part, {"part": part})
-            bench.hand_over("changed_ticket")
-            _fold(warehouse, bench, settings)
-            warehouse.run(DAILY_OUT, fresh=fresh)
-            if not fresh:
-                warehouse.run(UNPOST)
-            for table, rows in POSTED.items():
-                bench.give(table, query(rows), parameters)
-            warehouse.run(DAILY_IN)
-            for session in {bench.session, warehouse}:
-                session.run(END)
-        warehouse.index(FOUND_BY)
-        bench.session.execute("drop table sliced_ticket")
-        warehouse.execute("delete from control.touched")
+            waiting += warehouse.value("select count(distinct ticket_id) from core.ticket_version")
+        with workbench(warehouse, waiting) as bench:
+            _versions(warehouse, bench)
+            if changed:
+                bench.bring("any_ticket", "select distinct ticket_id, received_month from core.ticket_version", once=True)
+                bench.session.execute("insert into changed_ticket select * from any_ticket")
+            size = max(SLICE, waiting // MOST_SLICES)
+            tickets = _sliced(bench.session, size)
+            bench.see(*REFERENCE)
+            for part in range(-(-tickets // size)):
+                _compute(warehouse, bench, settings, parameters | {"part": part}, fresh)
+            warehouse.index(FOUND_BY)
+            bench.session.execute("drop table sliced_ticket")
+            warehouse.execute("delete from control.touched")
     return {"tickets": tickets, "recomputed": int(changed)}
 
 
@@ -242,13 +230,30 @@ def _sliced(warehouse: Warehouse, size: int) -> int:
     return int(warehouse.value("select coalesce(max(place) + 1, 0) from sliced_ticket"))
 
 
+def _compute(warehouse: Warehouse, bench: Workbench, settings: Settings, parameters: dict[str, Any], fresh: bool) -> None:
+    """One slice of the changed tickets, from versions to ledger and daily figures; ``fresh`` where the ledger was empty."""
+    one_part = "create temp table changed_ticket as select ticket_id, received_month from sliced_ticket where part = :part"
+    bench.session.execute(one_part, parameters)
+    bench.hand_over("changed_ticket")
+    _fold(warehouse, bench, settings)
+    warehouse.run(DAILY_OUT, fresh=fresh)
+    if not fresh:
+        warehouse.run(UNPOST)
+    for table, rows in POSTED.items():
+        bench.give(table, query(rows), parameters)
+    warehouse.run(DAILY_IN)
+    for session in {bench.session, warehouse}:
+        session.run(END)
+
+
 def _fold(warehouse: Warehouse, bench: Workbench, settings: Settings) -> None:
     """What follows from the versions of the changed tickets up to the ledger, in temporary tables of the bench."""
     warehouse.run(VERSION)
     bench.see("version")
     bench.bring("event", query(EVENT), once=True)
+    pieces = _pieces(settings)
     for step in CLOCKS:
-        bench.session.run(step, **_pieces(settings))
+        bench.session.run(step, **pieces)
 
 
 @contextmanager

@@ -22,7 +22,20 @@ from petitions.model import BEIJING, Event, Ticket
 from petitions.record import CONTENT, FieldMap, Record
 from petitions.sources.base import LaneStopped, Raw, Source
 from petitions.time_limits import Limit
-from petitions.values import CANONICAL, CLEANED, NUMBER, PLAIN_MILLISECONDS, WHOLE, end_of_day, excerpt, plain, read_time, stamp
+from petitions.values import (
+    CANONICAL,
+    CLEANED,
+    NUMBER,
+    PLAIN_MILLISECONDS,
+    SHORT,
+    WHOLE,
+    end_of_day,
+    excerpt,
+    keep,
+    plain,
+    read_time,
+    stamp,
+)
 
 # The attributes that are read one by one, in the order in which their faults are told.
 _READ = (
@@ -35,8 +48,6 @@ _FREE_TEXT = ("title", "content", "address")
 _TIMES = ("updated_at", "export_at", "received_at", "due_at", "due_upper_at")
 # A value of these classes equals no value of another class, and can be looked up.
 _DISTINCT = frozenset({str, bool, type(None)})
-# So many values of at most so many characters are kept of a field.
-_KEPT, _SHORT = 20_000, 32
 
 #: How a field, given as ``name``, is read from a record.
 Reader = Callable[..., Any]
@@ -192,9 +203,7 @@ class Normaliser:
         for record in records:
             told = repr([record.raw.get(name) for name in fields])
             if told not in kept:
-                if len(kept) >= _KEPT:
-                    kept.clear()
-                kept[told] = _category(record, fields)
+                keep(kept, told, _category(record, fields))
             found.append(kept[told])
         return found
 
@@ -359,11 +368,9 @@ def _texts(records: list[Record], name: str) -> Column:
 def _read_anew(kept: dict[Any, Any], value: Any, record: Record, name: str, read: Reader) -> Any:
     before = len(record.faults) + len(record.remarks)
     found = read(record, name=name)
-    lasting = value.__class__ in _DISTINCT and (value.__class__ is not str or len(value) <= _SHORT)
+    lasting = value.__class__ in _DISTINCT and (value.__class__ is not str or len(value) <= SHORT)
     if lasting and len(record.faults) + len(record.remarks) == before:
-        if len(kept) >= _KEPT:
-            kept.clear()
-        kept[value] = found
+        keep(kept, value, found)
     return found
 
 

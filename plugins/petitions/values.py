@@ -26,20 +26,29 @@ def clean(text: str) -> str | None:
     return (text if plain else _cleaned(text)) or None
 
 
+#: Units, codes and stock phrases come again and again, and have at most so many characters; longer texts do not come again.
+SHORT = 32
+# So many values are kept.
+_KEPT = 20_000
+
+
+def keep(kept: dict[Any, Any], value: Any, found: Any) -> None:
+    """Keep what a value was read as, within bounds."""
+    if len(kept) >= _KEPT:
+        kept.clear()
+    kept[value] = found
+
+
 class _Cleaned(dict[str, str | None]):
-    """Text → as :func:`clean` makes it. Units, codes and stock phrases come again and again; they are kept, within bounds."""
+    """Text → as :func:`clean` makes it."""
 
     def __missing__(self, text: str) -> str | None:
         found = clean(text)
-        if len(text) <= _SHORT:
-            if len(self) >= _KEPT:
-                self.clear()
-            self[text] = found
+        if len(text) <= SHORT:
+            keep(self, text, found)
         return found
 
 
-# So many texts of at most so many characters are kept.
-_KEPT, _SHORT = 20_000, 32
 CLEANED = _Cleaned()
 
 

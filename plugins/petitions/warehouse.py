@@ -70,6 +70,23 @@ class Warehouse(ABC):
         """Make the temporary table ``table`` from an Arrow table or a Parquet file, through the engine's bulk path."""
 
     @abstractmethod
+    def columns(self, table: str) -> dict[str, str]:
+        """The columns of a table in order, each with its type."""
+
+    @abstractmethod
+    def read(self, query: str) -> pa.RecordBatchReader:
+        """What a query answers, as columns, some rows at a time; a uuid comes as text and says so. Nothing else is asked meanwhile."""
+
+    @abstractmethod
+    def append(self, table: str, rows: pa.RecordBatchReader) -> None:
+        """Append Arrow's columns to a table of the same columns, through the engine's bulk path."""
+
+    @contextmanager
+    def modest(self) -> Iterator[None]:
+        """Leave memory to another session of this process while the block lasts; a server's is its own."""
+        yield
+
+    @abstractmethod
     def insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Append a few rows (control tables); whole columns go through :meth:`stage`."""
 
@@ -156,19 +173,14 @@ class DuckDB(Warehouse):
             files = f"{content}/*.parquet" if content.is_dir() else content
             self.execute(f"create temp table {table} as select * from read_parquet('{files}')")
             return
-        self._connection.register("arriving", content)
-        self.execute(f"create temp table {table} as select * from arriving")
-        self._connection.unregister("arriving")
+        self._take(content, f"create temp table {table} as select * from arriving")
 
     def arrive(self, table: str, rows: pa.RecordBatchReader) -> None:
         """Make ``table`` of rows that come some at a time, in place of one of this name."""
-        self._connection.register("arriving", rows)
         shown = ", ".join(f"cast({field.name} as uuid) as {field.name}" if field.metadata == _UUID else field.name for field in rows.schema)
-        self.execute(f"create or replace table {table} as select {shown} from arriving")
-        self._connection.unregister("arriving")
+        self._take(rows, f"create or replace table {table} as select {shown} from arriving")
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
-        """What a query answers, as Arrow's columns, some rows at a time; a uuid comes as text and says so."""
         from pyarrow import RecordBatchReader
 
         found = self._connection.sql(_PARAMETER.sub(r"$\1", query), params=_used(query, parameters) or None)
@@ -181,18 +193,18 @@ class DuckDB(Warehouse):
         return RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in rows))
 
     def columns(self, table: str) -> dict[str, str]:
-        """The columns of a table in order, each with its type."""
         return {row["column_name"]: row["column_type"] for row in self.rows(f"describe {table}")}
 
     def append(self, table: str, rows: pa.RecordBatchReader) -> None:
-        """Append Arrow's columns to a table of the same columns."""
+        self._take(rows, f"insert into {table} select * from arriving")
+
+    def _take(self, rows: pa.Table | pa.RecordBatchReader, statement: str) -> None:
         self._connection.register("arriving", rows)
-        self.execute(f"insert into {table} select * from arriving")
+        self.execute(statement)
         self._connection.unregister("arriving")
 
     @contextmanager
     def modest(self) -> Iterator[None]:
-        """Leave memory to another session while the block lasts."""
         self.execute(f"set memory_limit = '{MODEST_MEMORY}'")
         try:
             yield
@@ -286,7 +298,6 @@ class Postgres(Warehouse):
         self.execute(f"analyze {table} ({keys})" if keys else f"analyze {table}")
 
     def append(self, table: str, rows: pa.RecordBatchReader) -> None:
-        """Append Arrow's columns to a table of the same columns, through the engine's bulk path."""
         from pgpq import ArrowToPostgresBinaryEncoder
 
         encoder = ArrowToPostgresBinaryEncoder(rows.schema)
@@ -297,7 +308,6 @@ class Postgres(Warehouse):
             copy.write(encoder.finish())
 
     def columns(self, table: str) -> dict[str, str]:
-        """The columns of a table in order, each with its type."""
         rows = self.rows(
             """
             select attname, format_type(atttypid, null) as type from pg_attribute
@@ -309,7 +319,6 @@ class Postgres(Warehouse):
         return {row["attname"]: row["type"] for row in rows}
 
     def read(self, query: str) -> pa.RecordBatchReader:
-        """What a query answers, as columns, some rows at a time; a uuid comes as text and says so. Nothing else is asked meanwhile."""
         from pyarrow import RecordBatchReader, field, schema
 
         told = self._connection.execute(f"select * from ({query}) as told limit 0".encode()).description or ()

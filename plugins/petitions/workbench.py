@@ -12,7 +12,7 @@ from __future__ import annotations
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from petitions.warehouse import DuckDB, Postgres, Warehouse
 class Workbench(ABC):
     """A warehouse, and beside it or in it the session that computes."""
 
-    session: Warehouse
+    session: DuckDB
 
     @abstractmethod
     def see(self, *tables: str) -> None:
@@ -63,9 +63,8 @@ class InPlace(Workbench):
 class Beside(Workbench):
     """A database in memory; what needs more than a writer's share spills into a folder that goes with it."""
 
-    def __init__(self, warehouse: Postgres | DuckDB, session: DuckDB) -> None:
-        self.session = session
-        self._warehouse, self._session = warehouse, session
+    def __init__(self, warehouse: Warehouse, session: DuckDB) -> None:
+        self.session, self._warehouse = session, warehouse
         session.execute("create schema core")
 
     def see(self, *tables: str) -> None:
@@ -73,10 +72,10 @@ class Beside(Workbench):
             self.bring(table, f"select * from {table}")
 
     def bring(self, table: str, query: str, once: bool = False) -> None:
-        self._session.arrive(table, self._warehouse.read(query))
+        self.session.arrive(table, self._warehouse.read(query))
 
     def hand_over(self, table: str) -> None:
-        told = ", ".join(f"{name} {kind}" for name, kind in self._session.columns(table).items())  # their names are PostgreSQL's too
+        told = ", ".join(f"{name} {kind}" for name, kind in self.session.columns(table).items())  # their names are PostgreSQL's too
         self._warehouse.execute(f"drop table if exists {table}")
         self._warehouse.execute(f"create temp table {table} ({told})")
         self.give(table, f"select * from {table}")
@@ -86,7 +85,7 @@ class Beside(Workbench):
         columns = self._warehouse.columns(table)
         names = ", ".join(columns)
         typed = ", ".join(self._typed(name, kind) for name, kind in columns.items())
-        self._warehouse.append(table, self._session.read(f"select {typed} from ({query}) as given ({names})", parameters))
+        self._warehouse.append(table, self.session.read(f"select {typed} from ({query}) as given ({names})", parameters))
 
     def _typed(self, name: str, kind: str) -> str:
         # The binary COPY wants each column in the table's own type; a uuid is its bytes.
@@ -105,10 +104,9 @@ def workbench(warehouse: Warehouse, tickets: int = 1) -> Iterator[Workbench]:
     if isinstance(warehouse, DuckDB) and tickets < MANY:
         yield InPlace(warehouse)
         return
-    assert isinstance(warehouse, Postgres | DuckDB)
     with (
         tempfile.TemporaryDirectory(prefix="petitions-bench-") as spill,
         closing(DuckDB(Path(":memory:"), read_only=False, spill=Path(spill))) as session,
-        warehouse.modest() if isinstance(warehouse, DuckDB) else nullcontext(),
+        warehouse.modest(),
     ):
         yield Beside(warehouse, session)
