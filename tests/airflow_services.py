@@ -75,13 +75,18 @@ class Api:
         return told
 
     def backfilled(self, dag_id: str, patience_s: float = PATIENCE_S) -> dict[str, int]:
-        """How many runs of its backfills ended in which state, when all of them have ended."""
+        """How many runs of its backfills ended in which state, when all of them have ended and the scheduler has noted it: before, it
+        takes no other backfill of the DAG."""
 
         def count(*states: str) -> int:
             asked = urlencode({"run_type": "backfill", "limit": 1, "state": states}, doseq=True)
             return int(self.get(f"/dags/{dag_id}/dagRuns?{asked}")["total_entries"])
 
-        wait_for(lambda: not count("queued", "running"), f"the end of the backfill of {dag_id}", patience_s)
+        def under_way() -> bool:
+            told = self.get(f"/backfills?{urlencode({'dag_id': dag_id, 'limit': 100})}")["backfills"]
+            return any(backfill["completed_at"] is None for backfill in told)
+
+        wait_for(lambda: not under_way(), f"the end of the backfill of {dag_id}", patience_s)
         return {state: count(state) for state in ("success", "failed")}
 
     def state(self, dag_id: str, run_id: str) -> str:

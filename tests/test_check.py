@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
+import subprocess
+import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -95,6 +98,16 @@ def test_a_clean_batch(settings: Settings) -> None:
 def test_an_empty_batch(settings: Settings) -> None:
     staged = stage(settings)
     assert (staged["numbers"], staged["landed"], staged["messages"]) == (0, 0, [])
+
+
+def test_an_empty_batch_needs_no_judge(settings: Settings) -> None:
+    """Great Expectations takes seconds to start, in every night of every lane to which nobody wrote."""
+    manifest = land(settings, "provincial", [])
+    code = f"import sys; from petitions.nightly import check; check({manifest.batch_id!r}); sys.exit('great_expectations' in sys.modules)"
+    told = {"PETITIONS_HOME": str(settings.home), "AIRFLOW_CONN_PETITIONS_PROVINCIAL": "http://127.0.0.1:9/"}
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | told, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (settings.staging / manifest.batch_id / "summary.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def check(
     staging: Path | None = None,
     trace: Collection[Place] = (),
 ) -> dict[str, Any]:
-    """Stage a landed batch. Done again it writes the same. A batch of the home's also has its pages of Data Docs written.
+    """Stage a landed batch. Done again it writes the same. A batch of the home's that holds records also has its pages of Data Docs written.
 
     :param staging: the folder to write ``<batch_id>/`` into, in place of the home's.
     :param trace: records to follow: ``traced.parquet`` beside the others says of each its ``content_id``, null where it is bad.
@@ -108,7 +108,7 @@ def check(
     (aside / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     aside.replace(target)
-    if staging is None:
+    if staging is None and batch.parts:
         _show(settings, manifest, judge)
     return summary
 

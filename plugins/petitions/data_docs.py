@@ -1,4 +1,4 @@
-"""What the checks of the newest batch of every lane found, as Data Docs of Great Expectations: ``reports/checks/``.
+"""What the checks found in the newest batch of every lane that held records, as Data Docs of Great Expectations: ``reports/checks/``.
 
 Only counts go in, never a value that was found: Data Docs would print it. The pages open without a network, as a report does: what Great
 Expectations would have a browser fetch from elsewhere is cut out, and a page of our own lists them. ``checks/`` of the home holds the

@@ -96,15 +96,15 @@ class Suite:
 
     def refuse(self, frame: pd.DataFrame) -> dict[int, Refusal]:
         """Check one chunk: row → why it does not load. What the yellow expectations find is added up for :meth:`messages`."""
-        return self._run(frame, [item for item in self.expectations.values() if _meta(item).get("scope") != "batch"])
+        return self._run(frame, of_batch=False)
 
     def refuse_in_batch(self, frame: pd.DataFrame) -> dict[int, Refusal]:
         """The checks that need the whole batch at once, on its narrow frame."""
-        return self._run(frame, [item for item in self.expectations.values() if _meta(item).get("scope") == "batch"])
+        return self._run(frame, of_batch=True)
 
     def messages(self) -> list[str]:
         """What the yellow expectations say about the batch as a whole."""
-        return [told for number in self.expectations if (told := self.told(number))]
+        return [told for number in sorted(self.tallies) if (told := self.told(number))]
 
     def told(self, number: int) -> Said | None:
         """What a yellow expectation says about the batch as a whole; None where it has nothing to say."""
@@ -158,8 +158,11 @@ class Suite:
     def _path(self) -> Path:
         return self.root / "expectations" / f"{self.name}.json"
 
-    def _run(self, frame: pd.DataFrame, expectations: list[Expectation]) -> dict[int, Refusal]:
-        if frame.empty or not expectations:
+    def _run(self, frame: pd.DataFrame, *, of_batch: bool) -> dict[int, Refusal]:
+        if frame.empty:
+            return {}
+        expectations = [one for one in self.expectations.values() if (_meta(one).get("scope") == "batch") is of_batch]
+        if not expectations:
             return {}
         from great_expectations.core import ExpectationSuite
 
