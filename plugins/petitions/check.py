@@ -87,7 +87,7 @@ def check(
     staging: Path | None = None,
     trace: Collection[Place] = (),
 ) -> dict[str, Any]:
-    """Stage a landed batch. Done again it writes the same. A batch of the home's that holds records also has its pages of Data Docs written.
+    """Stage a landed batch. Done again it writes the same. Of a batch of the home's that holds records, pages of Data Docs are written too.
 
     :param staging: the folder to write ``<batch_id>/`` into, in place of the home's.
     :param trace: records to follow: ``traced.parquet`` beside the others says of each its ``content_id``, null where it is bad.
