@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from petitions import Petitions, ledger, metrics
+from petitions import Petitions, early_warning, ledger, metrics, questions
 from petitions import warehouse as warehouses
 from petitions.cli import main
 from petitions.model import BEIJING, Event
@@ -224,6 +224,42 @@ def test_the_basis_of_closed_tickets_is_printed_only_where_it_differs(settings: 
 )
 def test_handling_days_have_one_decimal(seconds: float, printed: str) -> None:
     assert str(metrics.days(seconds)) == printed
+
+
+LISTS = [
+    ("tickets", "overdue", *WINDOW),
+    ("tickets", "received", *WINDOW[:2], "--from", "2020-01-01", "--to", "2020-12-31"),
+    ("due", "--within", "0", "--as-of", "2020-01-01"),
+    ("due", "--within", "5", "--as-of", "2024-03-11"),
+    ("quarantine", "list"),
+    ("quarantine", "replay"),
+    ("recompute",),
+    ("calendar", "update"),
+]
+
+
+@pytest.mark.parametrize("asked", LISTS, ids=" ".join)
+def test_a_list_as_csv_has_its_columns_with_rows_and_without(settings: Settings, asked: tuple[str, ...]) -> None:
+    """Whoever reads it by column must not find a night without tickets an error."""
+    header, *_ = csv.reader(io.StringIO(petitions(*asked, "--format", "csv").stdout))
+    rows = json.loads(petitions(*asked, "--format", "json").stdout)
+    known = {"tickets": questions.TICKET_COLUMNS, "due": early_warning.DUE_COLUMNS}
+    assert set(header) >= {"id", "reason"} or set(header) >= {"ticket_id"}
+    assert all(header == list(row) for row in rows)
+    assert header == list(known.get(asked[0], header))
+
+
+def test_a_frame_has_its_columns_with_rows_and_without(settings: Settings) -> None:
+    asked = Petitions.open()
+    window, nothing = ("appeals", "2024-03-01", "2024-03-31"), ("appeals", "2020-01-01", "2020-12-31")
+    for rows, none in (
+        (asked.tickets("received", *window), asked.tickets("received", *nothing)),
+        (asked.metrics(*window, by=("source",)), asked.metrics(*nothing, by=("source",))),
+        (asked.flow(*window, by=("source",)), asked.flow("visits", *nothing[1:], by=("source",))),
+        (asked.due(5, as_of="2024-03-11"), asked.due(0, as_of="2020-01-01")),
+    ):
+        assert len(rows) > len(none) == 0
+        assert list(rows) == list(none)
 
 
 def test_comparison_as_csv_has_the_same_rows(settings: Settings) -> None:

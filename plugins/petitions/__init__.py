@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from petitions.warehouse import Warehouse
 
 __all__ = ["Petitions"]
+
+#: Rows, and the columns that they have or would have.
+Answers = tuple[Sequence[dict[str, Any]], Sequence[str]]
 
 
 class Petitions:
@@ -50,11 +53,10 @@ class Petitions:
         """
         from petitions import questions
 
-        def ask(warehouse: Warehouse, scope: Scope) -> list[dict[str, Any]]:
-            groups, total = questions.figures(warehouse, scope, self._appeal_channels, by)
-            return groups if by else [{"by": {}} | total]
+        def ask(warehouse: Warehouse, scope: Scope) -> Answers:
+            return _answers(*questions.figures(warehouse, scope, self._appeal_channels, by), by)
 
-        return _frame([_flat(row) for row in self._ask(ask, population, start, end, as_of, as_known)])
+        return _frame(*self._ask(ask, population, start, end, as_of, as_known))
 
     def tickets(
         self,
@@ -72,10 +74,10 @@ class Petitions:
         """
         from petitions import questions
 
-        def ask(warehouse: Warehouse, scope: Scope) -> list[dict[str, Any]]:
-            return questions.tickets(warehouse, scope, self._appeal_channels, metric, limit)
+        def ask(warehouse: Warehouse, scope: Scope) -> Answers:
+            return questions.tickets(warehouse, scope, self._appeal_channels, metric, limit), questions.TICKET_COLUMNS
 
-        return _frame(self._ask(ask, population, start, end, as_of, as_known))
+        return _frame(*self._ask(ask, population, start, end, as_of, as_known))
 
     def flow(
         self, population: str, start: date | str, end: date | str, as_known: datetime | str | None = None, by: Sequence[str] = ()
@@ -83,11 +85,10 @@ class Petitions:
         """Opening, received, reopened, restored, closed, excluded and closing of a period."""
         from petitions import questions
 
-        def ask(warehouse: Warehouse, scope: Scope) -> list[dict[str, Any]]:
-            groups, total = questions.flow(warehouse, scope, self._appeal_channels, by)
-            return groups if by else [{"by": {}} | total]
+        def ask(warehouse: Warehouse, scope: Scope) -> Answers:
+            return _answers(*questions.flow(warehouse, scope, self._appeal_channels, by), by)
 
-        return _frame([_flat(row) for row in self._ask(ask, population, start, end, None, as_known)])
+        return _frame(*self._ask(ask, population, start, end, None, as_known))
 
     def explain(self, ticket_id: str, as_of: date | datetime | str | None = None, as_known: datetime | str | None = None) -> Explanation:
         """Each clock of a ticket step by step, and its versions; print it to read it.
@@ -115,7 +116,7 @@ class Petitions:
 
         with warehouse.reader(self.settings) as held:
             scope = early_warning.scope(held, population, instant(as_of), instant(as_known))
-            return _frame(early_warning.due(held, scope, self._appeal_channels, within))
+            return _frame(early_warning.due(held, scope, self._appeal_channels, within), early_warning.DUE_COLUMNS)
 
     def compare(
         self,
@@ -128,22 +129,30 @@ class Petitions:
         """Counts and rates beside the year before (同比) and the period before (环比), one row per metric."""
         from petitions import comparison
 
-        def ask(warehouse: Warehouse, scope: Scope) -> list[dict[str, Any]]:
-            return comparison.compare(warehouse, scope, self._appeal_channels)
+        def ask(warehouse: Warehouse, scope: Scope) -> Answers:
+            rows = comparison.compare(warehouse, scope, self._appeal_channels)
+            return rows, list(rows[0])
 
-        return _frame(self._ask(ask, population, start, end, as_of, as_known))
+        return _frame(*self._ask(ask, population, start, end, as_of, as_known))
 
     @property
     def _appeal_channels(self) -> Sequence[str]:
         return self.settings.options.population.appeal_channels
 
-    def _ask(self, question: Any, population: str, start: Any, end: Any, as_of: Any, as_known: Any) -> list[dict[str, Any]]:
+    def _ask(
+        self, question: Callable[[Warehouse, Scope], Answers], population: str, start: Any, end: Any, as_of: Any, as_known: Any
+    ) -> Answers:
         from petitions import warehouse
         from petitions.questions import Scope, day, instant
 
         with warehouse.reader(self.settings) as held:
             scope = Scope.of(held, population, day(start), day(end), instant(as_of), instant(as_known))
-            return list(question(held, scope))
+            return question(held, scope)
+
+
+def _answers(groups: Sequence[dict[str, Any]], total: dict[str, Any], by: Sequence[str]) -> Answers:
+    """One row per group, or the total alone. Where no group has a ticket, the columns are there nevertheless."""
+    return [_flat(row) for row in (groups if by else [{"by": {}} | total])], [*by, *_flat({"by": {}} | total)]
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +167,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(columns))

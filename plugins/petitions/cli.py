@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -199,7 +200,8 @@ def tickets(
     """The tickets behind the count METRIC (反查): as many rows as the figure says."""
     with _asked(population, start, end, as_of, as_known) as (held, scope, channels):
         rows = questions.tickets(held, scope, channels, metric, limit)
-    _print(rows, form, ("ticket_id", "channel", "title", "unit", "received_at", "due_at", "closed_at", "class"))
+    shown = ("ticket_id", "channel", "title", "unit", "received_at", "due_at", "closed_at", "class")
+    _print(rows, form, shown, questions.TICKET_COLUMNS)
 
 
 @main.command()
@@ -233,7 +235,8 @@ def due(within: int, population: str, as_of: datetime | None, as_known: datetime
     with warehouse.reader(settings) as held:
         scope = early_warning.scope(held, population, as_of, as_known)
         rows = early_warning.due(held, scope, settings.options.population.appeal_channels, within)
-    _print(rows, form, ("card", "ticket_id", "ticket_type", "unit", "due_at", "working_days_left", "suspended"))
+    shown = ("card", "ticket_id", "ticket_type", "unit", "due_at", "working_days_left", "suspended")
+    _print(rows, form, shown, early_warning.DUE_COLUMNS)
     cards = ", ".join(f"{sum(row['card'] == card for row in rows)} {card} {label}" for card, label in early_warning.CARDS.items())
     click.echo(f"as of {_cell(scope.as_of)}: {cards}", err=True)
 
@@ -275,7 +278,7 @@ def quarantine_list(form: str) -> None:
     with warehouse.reader(Settings.from_environment()) as held:
         rows = questions.quarantine(held)
     told = ("id", "batch_id", "source", "source_no", "rule", "reason", "first_seen", "last_seen", "status")
-    _print([{key: row[key] for key in told} for row in rows], form, ("id", "source", "source_no", "rule", "reason", "status"))
+    _print([{key: row[key] for key in told} for row in rows], form, ("id", "source", "source_no", "rule", "reason", "status"), told)
 
 
 @quarantine.command("show")
@@ -305,7 +308,8 @@ def quarantine_replay(record_ids: Sequence[str], form: str) -> None:
     from petitions import quarantine as bad_records
 
     outcomes = bad_records.replay(Settings.from_environment(), record_ids)
-    _print([vars(one) for one in outcomes], form, ("id", "batch_id", "source_no", "status", "reason"))
+    columns = [field.name for field in fields(bad_records.Outcome)]
+    _print([vars(one) for one in outcomes], form, ("id", "batch_id", "source_no", "status", "reason"), columns)
     still = sum(one.status == "open" for one in outcomes)
     click.echo(f"{len(outcomes) - still} loaded, {still} still bad and open" if outcomes else "nothing to replay", err=True)
 
@@ -572,14 +576,14 @@ def _print_headlines(start: date, end: date, folder: Path) -> None:
     click.echo(f"Report: {folder / 'index.html'}")
 
 
-def _print(rows: Sequence[dict[str, Any]], form: str, columns: Sequence[str] = ()) -> None:
-    """Rows as they are in JSON and CSV; a table shows ``columns``."""
+def _print(rows: Sequence[dict[str, Any]], form: str, shown: Sequence[str] = (), columns: Sequence[str] = ()) -> None:
+    """Rows as they are in JSON and CSV, where a list without rows has its ``columns`` all the same; a table has those ``shown``."""
     if form == "json":
         _json(rows)
     elif form == "csv":
-        _csv([{key: _cell(value) for key, value in row.items()} for row in rows])
+        _csv([{key: _cell(value) for key, value in row.items()} for row in rows], columns or shown)
     else:
-        names = columns or list(rows[0]) if rows else columns
+        names = shown or list(rows[0]) if rows else shown
         _table(names, [[_label(row[name]) for name in names] for row in rows])
 
 
@@ -597,11 +601,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 
-def _csv(rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
+def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     click.echo(text.getvalue(), nl=False)

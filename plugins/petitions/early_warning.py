@@ -14,6 +14,11 @@ from petitions.questions import STANDING, Scope, WrongQuestion, channel_paramete
 from petitions.warehouse import Warehouse
 
 CARDS = {"red": "红牌", "yellow": "黄牌"}
+#: The columns of :func:`due`, in order.
+DUE_COLUMNS = (
+    *("ticket_id", "source", "source_no", "channel", "ticket_type", "category", "area", "title", "unit", "received_at", "due_at"),
+    *("due_source", "provisional", "suspended", "urged", "supervised", "working_days_left", "card", "restricted"),
+)
 
 
 def scope(warehouse: Warehouse, population: str, as_of: datetime | None = None, as_known: datetime | None = None) -> Scope:

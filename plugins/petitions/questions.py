@@ -234,6 +234,14 @@ def _told(answers: Sequence[dict[str, Any]], counts: Sequence[Count]) -> list[di
     return sorted(told, key=lambda answer: [_order(name, value) for name, value in answer["by"].items()])
 
 
+#: The columns of :func:`tickets`, in order.
+TICKET_COLUMNS = (
+    *("ticket_id", "source", "source_no", "channel", "ticket_type", "category", "area", "title", "unit", "received_at", "due_at"),
+    *("due_source", "provisional", "done_at", "closed_at", "class", "reply_class", "accept_class", "replied_at", "satisfaction"),
+    *("due_upper_at", "restricted"),
+)
+
+
 def tickets(
     warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], metric: str, limit: int | None = None
 ) -> list[dict[str, Any]]:
