@@ -204,7 +204,7 @@ def test_what_stops_the_crew_stops_the_lane(settings: Settings, monkeypatch: pyt
 
 def test_a_process_of_the_crew_ends_with_the_one_that_asked(settings: Settings, tmp_path: Path) -> None:
     """In the middle of a part: a retry may be at work in the same folder by then."""
-    worker = crew._started(crew.Task("provincial", settings, tmp_path, FETCHED))
+    worker = crew._begun(crew.Task("provincial", settings, tmp_path, FETCHED))
     assert worker.stdin and worker.stdout
     records = [petition(f"P{number:07}") for number in range(20_000)]
     crew._send(worker.stdin, Part(0, 0, (Stretch("records.jsonl.gz", 1, None, records, len(records)),)))
@@ -212,6 +212,28 @@ def test_a_process_of_the_crew_ends_with_the_one_that_asked(settings: Settings, 
     assert (worker.stdout.read(), worker.wait(timeout=120)) == (b"", 1)
     worker.stdout.close()
     assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_a_crew_that_is_kept_checks_batch_after_batch(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the same processes, each batch by its own task; what an error stopped is at work no more."""
+    monkeypatch.setattr(petitions.check, "PART", 1)
+    monkeypatch.setattr(petitions.check, "_MANY", 1)
+    records = [petition(f"P{number:07}") for number in range(4)]
+    with crew.kept():
+        assert len(stage(settings, *records)["tickets"]) == 4
+        first = list(crew._resting or ())
+        other = Settings(tmp_path / "other", settings.config)
+        with crew.kept():
+            assert len(stage(other, *records, petition("P9"))["tickets"]) == 5
+        assert crew._resting and {worker.pid for worker in first} == {worker.pid for worker in crew._resting}
+        first[0].kill()
+        first[0].wait()
+        with pytest.raises(LaneStopped, match="ended by itself"):
+            stage(Settings(tmp_path / "third", settings.config), *records)
+        assert crew._resting == [] and all(worker.poll() is not None for worker in first)
+        assert len(stage(Settings(tmp_path / "fourth", settings.config), *records)["tickets"]) == 4
+        last = list(crew._resting)
+    assert crew._resting is None and len(last) == crew.size() and all(worker.poll() is not None for worker in last)
 
 
 def test_checking_again_writes_the_same(settings: Settings) -> None:

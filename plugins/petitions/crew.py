@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +55,26 @@ def size() -> int:
     return min(len(os.sched_getaffinity(0)), MOST)
 
 
+@contextmanager
+def kept() -> Iterator[None]:
+    """For who checks several batches: within this block the processes outlast a batch, so that their start, which takes seconds, is
+    paid once."""
+    global _resting
+    if _resting is not None:  # kept already, by a block around this one
+        yield
+        return
+    _resting = []
+    try:
+        yield
+    finally:
+        _dismiss(_resting)
+        _resting = None
+
+
+# The processes that wait for the next batch; None where nobody keeps them.
+_resting: list[subprocess.Popen[bytes]] | None = None
+
+
 def examined(task: Task, parts: Iterable[Part], meanwhile: Callable[[], Any]) -> Iterator[tuple[Part, Examined]]:
     """The parts as they are done, in any order; few of them are in memory at once.
 
@@ -62,7 +82,7 @@ def examined(task: Task, parts: Iterable[Part], meanwhile: Callable[[], Any]) ->
     :raises LaneStopped: where a part cannot be examined, or a process ended.
     """
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-    workers = [_started(task) for _ in range(size())]
+    workers = [_begun(task) for _ in range(size())]
     for worker in workers:
         idle.put(worker)
 
@@ -84,24 +104,37 @@ def examined(task: Task, parts: Iterable[Part], meanwhile: Callable[[], Any]) ->
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (one.result() for one in done)
             yield from (one.result() for one in waiting)
+        if _resting is not None:
+            _resting.extend(workers)
+            workers = []
     finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-            for pipe in (worker.stdin, worker.stdout):
-                if pipe:
-                    with suppress(OSError):
-                        pipe.close()
+        _dismiss(workers)  # after an error each may still be at work in the folder of the batch
 
 
-def _started(task: Task) -> subprocess.Popen[bytes]:
+def _begun(task: Task) -> subprocess.Popen[bytes]:
+    """A process that knows the task: one that rests, or a new one."""
+    worker = _resting.pop() if _resting else _started()
+    assert worker.stdin
+    with suppress(OSError):  # it ended while it rested: told by whoever asks it for something
+        _send(worker.stdin, task)
+    return worker
+
+
+def _started() -> subprocess.Popen[bytes]:
     library = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-c", "from petitions.crew import work; work()"]
-    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path})
-    assert worker.stdin
-    _send(worker.stdin, task)
-    return worker
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path})
+
+
+def _dismiss(workers: Iterable[subprocess.Popen[bytes]]) -> None:
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+        for pipe in (worker.stdin, worker.stdout):
+            if pipe:
+                with suppress(OSError):
+                    pipe.close()
 
 
 def _asked(worker: subprocess.Popen[bytes], part: Part) -> Examined:
@@ -127,18 +160,21 @@ def _send(pipe: IO[bytes], told: Any) -> None:
 
 
 def work() -> None:
-    """One process of the crew: the task first, then part after part until nothing more comes."""
+    """One process of the crew: for each batch the task first, then part after part until nothing more comes."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not come between
-    given: SimpleQueue[Any] = SimpleQueue()
+    given: SimpleQueue[Task | Part] = SimpleQueue()
     Thread(target=_listen, args=(given,), daemon=True).start()
-    task: Task = given.get()
-    examiner = None
+    task = examiner = None
     while True:
-        part: Part = given.get()
+        told: Task | Part = given.get()
+        if isinstance(told, Task):
+            task, examiner = told, None
+            continue
+        assert task
         try:
             examiner = examiner or task.examiner()
-            answer: Any = examiner(part)
+            answer: Any = examiner(told)
         except LaneStopped as stopped:
             answer = str(stopped)
         except Exception as error:  # noqa: BLE001 - told by kind and place
@@ -146,7 +182,7 @@ def work() -> None:
         _send(answers, answer)
 
 
-def _listen(given: SimpleQueue[Any]) -> None:
+def _listen(given: SimpleQueue[Task | Part]) -> None:
     """Whoever asked may be killed at any moment. A retry then works in the same folder, so that nothing may be written there any more."""
     with suppress(EOFError, OSError, pickle.UnpicklingError, KeyboardInterrupt):
         while True:

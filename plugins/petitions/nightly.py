@@ -56,18 +56,21 @@ def run(sources: Sequence[str] = SOURCES, window_from: date | None = None, windo
     :returns: the run id, by which :func:`lanes` and :func:`reported` tell how it ended.
     :raises SettingsError: before anything is fetched, where a setting cannot be used.
     """
+    from petitions import crew
+
     settings = Settings.from_environment()
     ledger.fingerprints(settings)
     run_id = f"cli__{_now():%Y-%m-%dT%H:%M:%S.%f}"
-    for source in sources:
-        try:
-            batch_id = extract(source, window_from, window_to, run_id, refetch)
-            check(batch_id)
-            load(batch_id, run_id)
-        except LaneStopped as stopped:
-            fail_lane(source, run_id, said(stopped))
-        except Exception as error:  # noqa: BLE001 - whatever ends one lane, the others go on
-            fail_lane(source, run_id, _where(error))
+    with crew.kept():
+        for source in sources:
+            try:
+                batch_id = extract(source, window_from, window_to, run_id, refetch)
+                check(batch_id)
+                load(batch_id, run_id)
+            except LaneStopped as stopped:
+                fail_lane(source, run_id, said(stopped))
+            except Exception as error:  # noqa: BLE001 - whatever ends one lane, the others go on
+                fail_lane(source, run_id, _where(error))
     refresh()
     report(window_from, window_to, run_id)
     return run_id
@@ -128,9 +131,7 @@ def load(batch_id: str, run_id: str) -> dict[str, Any]:
     with _staging(settings, manifest.source):
         waiting = _waiting(settings, manifest)
         # Before the warehouse is taken: a check may take long, and other lanes write meanwhile.
-        for one in waiting:
-            if not (settings.staging / one.batch_id).exists():
-                _check(settings, one.batch_id)
+        _check_all(settings, [one.batch_id for one in waiting if not (settings.staging / one.batch_id).exists()])
         with warehouse.writer(settings, publish=False) as held:
             for one in waiting:
                 counts = _load(held, settings, one)
@@ -324,6 +325,16 @@ def _check(settings: Settings, batch_id: str) -> dict[str, Any]:
     landing = Landing.of(settings)
     manifest = landing.batch(batch_id)
     return examine(manifest, landing, settings, _platform(manifest.source, settings))
+
+
+def _check_all(settings: Settings, batch_ids: Sequence[str]) -> None:
+    """What earlier runs landed and did not check."""
+    if batch_ids:
+        from petitions import crew
+
+        with crew.kept():
+            for batch_id in batch_ids:
+                _check(settings, batch_id)
 
 
 def _waiting(settings: Settings, manifest: Manifest) -> list[Manifest]:

@@ -85,8 +85,10 @@ def replay(settings: Settings, record_ids: Sequence[str] = ()) -> list[Outcome]:
     with warehouse.reader(settings) as held:  # a home without a warehouse is told so, instead of being given an empty one
         for record_id in record_ids:
             _known(held, record_id)
+    from petitions import crew
+
     outcomes: list[Outcome] = []
-    with warehouse.writer(settings) as held, _staging(settings) as staging:
+    with warehouse.writer(settings) as held, _staging(settings) as staging, crew.kept():
         for batch_id, bad in _bad_by_batch(held, record_ids).items():
             log.info("batch %s: %d bad records checked again", batch_id, len(bad))
             outcomes += _replay_batch(held, settings, batch_id, bad, staging)

@@ -40,6 +40,8 @@ def rebuild(settings: Settings, *, without_removed: bool = False) -> Rebuilt:
     :raises BatchesMissing: where batches were removed; nothing is built then.
     :raises LaneStopped: where a batch that is loaded cannot be checked today; the warehouse stays as it is.
     """
+    from petitions import crew
+
     ledger.fingerprints(settings)  # rules and calendar that cannot be used are told before anything is built
     warehouse.bring_up_to_date(settings)
     landing = Landing.of(settings)
@@ -50,7 +52,8 @@ def rebuild(settings: Settings, *, without_removed: bool = False) -> Rebuilt:
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True, mode=0o700)
         try:
-            left_out = _load_all(fresh, settings, landing, batches, loaded)
+            with crew.kept():
+                left_out = _load_all(fresh, settings, landing, batches, loaded)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         for table in ("quarantine_sighting", "quarantine_replay"):
