@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from petitions import ledger, questions, workbench
+from petitions import kinds, ledger, questions, workbench
 from petitions import warehouse as warehouses
-from petitions.metrics import definitions
+from petitions.metrics import FACTS, definitions
 from petitions.model import BEIJING
 from petitions.questions import Scope
 from petitions.settings import Settings
@@ -228,6 +228,15 @@ def test_the_daily_figures_add_up_to_the_ledger(world: Filled) -> None:
         f"select count(*) from core.posting where source = 'hotline_12345' and valid and {questions.STANDING}",
         at | {"as_of": at["as_known"]},
     )
+
+
+def test_the_kind_of_a_posting_says_what_its_columns_say(world: Filled) -> None:
+    """Each value of each column occurs."""
+    _, warehouse = world
+    columns = [f"coalesce({FACTS[name]}, false) as told_{name}" if name in FACTS else f"{name} as told_{name}" for name in kinds.VALUES]
+    found = warehouse.rows(f"select distinct {', '.join([*columns, *kinds.unpacked()])} from core.posting")
+    assert [row for row in found if any(row[name] != row[f"told_{name}"] for name in kinds.VALUES)] == []
+    assert {name: {row[name] for row in found} for name in kinds.VALUES} == {name: set(values) for name, values in kinds.VALUES.items()}
 
 
 def test_what_was_said_yesterday_is_said_again_after_todays_corrections(empty_warehouse: EmptyWarehouse, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from petitions import calendar, time_limits, volume
+from petitions import calendar, kinds, time_limits, volume
 from petitions.model import EVENT_TYPES
 from petitions.said import printed
 from petitions.settings import Settings
@@ -240,7 +240,7 @@ def _compute(warehouse: Warehouse, bench: Workbench, settings: Settings, paramet
     if not fresh:
         warehouse.run(UNPOST)
     for table, rows in POSTED.items():
-        bench.give(table, query(rows), parameters)
+        bench.give(table, query(rows, kind=kinds.packed()), parameters)
     warehouse.run(DAILY_IN)
     for session in {bench.session, warehouse}:
         session.run(END)

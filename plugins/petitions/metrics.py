@@ -62,11 +62,6 @@ ORDERS = {"age": tuple(AGES), "due_in": tuple(DUE_IN)}
 FACTS = {"replied": "replied_at is not null", "accepted": "accepted_at is not null", "backwards": "done_at < received_at"}
 # The ledger with all that a condition may name.
 POSTINGS = f"(select *, {', '.join(f'{told} as {name}' for name, told in FACTS.items())} from core.posting) p"
-# Columns of the ledger with few values each that conditions name.
-FLAGS = (
-    *("source", "valid", "closed", "suspended", "repeat", "first_replied", "returned", "reopened", "extended", "satisfaction"),
-    *("provisional", "accept_class", "reply_class", "close_class"),
-)
 # Sources that tell replies; the smart-city platform does not.
 _TELLS_REPLIES = "source <> 'smart_city'"
 _JUDGED = "('on_time', 'late', 'overdue')"
@@ -82,7 +77,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Count(Metric):
-    """How many tickets meet ``condition`` (SQL over ``FLAGS`` and ``FACTS``) among those received in the window."""
+    """How many tickets meet ``condition`` (SQL over a posting and ``FACTS``) among those received in the window."""
 
     condition: str
     meaning: str

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from petitions import metrics
+from petitions import kinds, metrics
 from petitions.metrics import Count, Days, Rate
 from petitions.model import BEIJING, SOURCES, sources_of
 from petitions.said import Said
@@ -152,7 +152,7 @@ def breakdowns(
     rows = warehouse.rows(
         f"""
         with standing as (
-            select {_listed(*groups, *metrics.FLAGS, *metrics.FACTS, _seconds(durations))}
+            select {_listed(*groups, "source", "kind", _seconds(durations))}
             from {metrics.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} {f"and {_CONFIDENTIAL}" if confidential else ""}
         )
@@ -171,17 +171,19 @@ def breakdowns(
 
 
 def _counted(names: Sequence[str], groupings: Sequence[Sequence[str]], counts: Sequence[Count], durations: Sequence[Days]) -> str:
-    """The tickets are counted once for every combination of facts, of which there are few; the conditions are asked of the combinations.
+    """The tickets are counted once for every kind, of which there are few; the conditions are asked of the kinds.
 
     Two kinds of rows for each group: its counts, and where there are durations its percentiles.
     """
-    facts = (*metrics.FLAGS, *metrics.FACTS)
     groups = _listed(*(f"by_{name}, has_{name}" for name in names))
     has = [f"by_{name}, grouping(by_{name}) = 0 as has_{name}" for name in names]
     text = f"""
         , counted as (
-            select {_listed(*has, *facts, "count(*) as tickets")} from standing
-            group by grouping sets ({_sets(groupings or [()], facts)})
+            select {_listed(*has, "source", "kind", "count(*) as tickets")} from standing
+            group by grouping sets ({_sets(groupings or [()], ("source", "kind"))})
+        ),
+        told as (
+            select *, {_listed(*kinds.unpacked())} from counted
         )
         select {
         _listed(
@@ -190,7 +192,7 @@ def _counted(names: Sequence[str], groupings: Sequence[Sequence[str]], counts: S
             *(f"cast(null as double precision) as {one.key}" for one in durations),
         )
     }
-        from counted {f"group by {groups}" if names else ""}
+        from told {f"group by {groups}" if names else ""}
     """
     if not durations:
         return text
@@ -202,8 +204,8 @@ def _counted(names: Sequence[str], groupings: Sequence[Sequence[str]], counts: S
     """
 
 
-def _sets(groupings: Sequence[Sequence[str]], facts: Sequence[str] = ()) -> str:
-    return ", ".join(f"({_listed(*(f'by_{name}' for name in by), *facts)})" for by in groupings)
+def _sets(groupings: Sequence[Sequence[str]], also: Sequence[str] = ()) -> str:
+    return ", ".join(f"({_listed(*(f'by_{name}' for name in by), *also)})" for by in groupings)
 
 
 def _seconds(durations: Sequence[Days]) -> str:

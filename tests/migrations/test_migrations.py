@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from petitions import ledger, migrations, questions, rebuild, views, warehouse
+from petitions import kinds, ledger, migrations, questions, rebuild, views, warehouse
 from petitions.cli import main
 from petitions.migrations import SchemaBehind, SchemaTooNew
 from petitions.questions import Scope, day
@@ -74,6 +74,7 @@ def test_the_nights_go_on(settings: Settings, tmp_path: Path, version: int) -> N
             scope = Scope.of(held, "appeals", day("2023-01-01"), day("2023-12-31"))
             _, total = questions.figures(held, scope, ())
             assert {name: total[name] for name in figures} == figures
+            assert held.value(f"select count(*) from core.posting where kind is distinct from {kinds.packed()}") == 0
             listed = questions.tickets(held, scope, (), "closed_late")
             assert [(row["ticket_id"], row["title"]) for row in listed] == [("hotline_12345:H2", None)]
         with warehouse.writer(settings) as held:
