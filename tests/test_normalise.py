@@ -25,7 +25,7 @@ from petitions.values import clean
 EXPORT = datetime(2023, 10, 24, 23, 59, 59, tzinfo=BEIJING)
 MAP: dict[str, Any] = {
     "required": ["no", "at"],
-    "known": ["state", "steps", "steps.kind", "steps.when", "steps.note"],
+    "known": ["state", "steps", "steps.kind", "steps.when", "steps.office", "steps.note"],
     "fields": {
         "source_no": "no",
         "updated_at": "touched",
@@ -65,7 +65,7 @@ class Small(Source):
         for row in record.rows("steps"):
             kind = row.code("step", "kind")
             if kind:
-                yield Event(kind, row.time("when"), note=row.text("note"))
+                yield Event(kind, row.time("when"), row.text("office"), note=row.text("note"))
 
 
 def read(export_at: datetime | None = None, told: dict[str, Any] | None = None, **raw: Any) -> Normalised:
@@ -300,6 +300,15 @@ def test_a_ticket() -> None:
     assert f"{ticket.due_at:%F %T}" == "2023-10-30 23:59:59"
     assert (ticket.petitioner, ticket.phone, ticket.title, ticket.content) == ("李**", "138****0001", "李**来信", "我电话是138****0001")
     assert [(event.event_type, event.note) for event in ticket.events] == [("received", None), ("accepted", "已联系李**")]
+
+
+def test_numbers_of_persons_in_the_names_of_units_and_categories_are_masked() -> None:
+    steps = [{"kind": 10, "when": "2023-10-01", "office": "城管局13800000001"}]
+    found = read(way="网页（13800000001）", top="城建0752-6123456", sub="道路", steps=steps)
+    ticket = found.ticket
+    assert ticket is not None
+    assert (ticket.channel, ticket.category) == ("网页（138****0001）", "城建0752****56/道路")
+    assert [event.unit for event in ticket.events] == [None, "城管局138****0001"]
 
 
 @pytest.mark.parametrize(

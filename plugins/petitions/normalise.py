@@ -45,6 +45,7 @@ _READ = (
 # Of these the map may name a field and no constant.
 _ONLY_AS_FIELD = frozenset({"persons", "due_upper_at"})
 _FREE_TEXT = ("title", "content", "address")
+_LABELS = ("channel", "category", "area", "unit")
 _TIMES = ("updated_at", "export_at", "received_at", "due_at", "due_upper_at")
 # A value of these classes equals no value of another class, and can be looked up.
 _DISTINCT = frozenset({str, bool, type(None)})
@@ -282,6 +283,8 @@ class Normaliser:
         ]
         for attribute in _FREE_TEXT:
             told[attribute] = list(map(privacy.mask_text, told[attribute], found.names))
+        for attribute in _LABELS:
+            told[attribute] = list(map(privacy.mask_label, told[attribute]))
         for attribute, mask in _MASKS.items():
             told[attribute] = list(map(mask, told[attribute]))
         found.events = [
@@ -379,7 +382,7 @@ def _rows(events: list[Event], names: tuple[str, ...]) -> list[list[Any]]:
         [
             one.event_type,
             stamp(one.occurred_at),
-            one.unit,
+            privacy.mask_label(one.unit),
             None if one.old_due is None else stamp(one.old_due),
             None if one.new_due is None else stamp(one.new_due),
             one.satisfaction,

@@ -31,7 +31,7 @@ def mask_phone(text: str | None) -> str | None:
     """``13800000001`` → ``138****0001``; whatever else stands in a phone field does not leave it."""
     if not text:
         return None
-    if len(text) == 11 and text[0] == "1" and text.isdecimal():
+    if len(text) == 11 and text[0] == "1" and text.isascii() and text.isdecimal():
         return f"{text[:3]}****{text[7:]}"
     masked = _masked_numbers(text)
     if masked != text:
@@ -57,6 +57,12 @@ def mask_text(text: str | None, names: Iterable[str] = ()) -> str | None:
         if name in text:
             text = text.replace(name, mask_name(name) or "")
     return _masked_numbers(text)
+
+
+@lru_cache(maxsize=4096)
+def mask_label(text: str | None) -> str | None:
+    """The name of a unit, town, category or channel, in which people write telephone numbers too. Few of them: each is looked at once."""
+    return mask_text(text)
 
 
 def names_in(text: str | None) -> tuple[str, ...]:
@@ -181,6 +187,8 @@ _LOCAL_WORD = re.compile(r"(?:电话|座机|固话|手机|号码|致电|拨打|�
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 
 _NO_DIGIT = re.compile(r"\D")
+# Raw text, as a page of quarantine shows it, may hold full-width digits.
+_NARROW = {ord("０") + digit: str(digit) for digit in range(10)}
 _MOBILE = re.compile(_MOBILE_NUMBER)
 _NUMBERS = re.compile(rf"(?P<id>{_ID_18}|{_ID_15})|(?P<mobile>{_MOBILE_NUMBER})|(?P<landline>{_LANDLINE})")
 # Digits and what may stand between them: the only places where the patterns above need to look. Most texts have none.
@@ -198,11 +206,14 @@ def _masked_numbers(text: str) -> str:
 
 
 def _masked_run(found: re.Match[str]) -> str:
-    run = found.group()
+    told = found.group()
+    run = told if told.isascii() else told.translate(_NARROW)
     masked = _NUMBERS.sub(_masked_number, run)
-    if masked == run and _LOCAL.fullmatch(run) and _LOCAL_WORD.search(found.string[max(found.start() - 12, 0) : found.start()]):
+    if masked != run:
+        return masked
+    if _LOCAL.fullmatch(run) and _LOCAL_WORD.search(found.string[max(found.start() - 12, 0) : found.start()]):
         return f"****{run[-2:]}"
-    return masked
+    return told
 
 
 def _masked_number(found: re.Match[str]) -> str:

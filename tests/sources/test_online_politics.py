@@ -17,6 +17,7 @@ from petitions.connections import Connection
 from petitions.export_rows import FileRefused, rows
 from petitions.model import BEIJING
 from petitions.record import FieldMap, Record
+from petitions.said import printed
 from petitions.settings import CHECKOUT, Settings
 from petitions.sources.base import Ask, LaneStopped, Page, Window
 from petitions.sources.files import export_date
@@ -366,6 +367,20 @@ def test_files_that_cannot_be_read_are_refused_by_name(source: OnlinePolitics, d
     assert [page.file.name for page in _files(pages) if page.file] == ["whole_20231024.xlsx"]
     refused = {error.split("_")[0] for page in pages for error in page.errors}
     assert refused == {"cut", "old", "empty", "noise", "quote"}
+
+
+def test_a_telephone_number_in_the_name_of_a_file_is_told_to_nobody(source: OnlinePolitics, drop: Path) -> None:
+    _csv(drop / "无日期13800000001.csv", HEADER, ROW)
+    _csv(drop / "张三13800000001_20231024.csv", HEADER, ROW)
+    (drop / "张三13800000001_20231024.csv.ok").write_text("rows=9")
+    _csv(drop / "李四13800000001_20231024.csv", HEADER[:5], ["1002", *ROW[1:5]])
+    told = [text for page in _pages(source) for text in (*page.errors, *map(printed, page.errors), *page.messages)]
+    assert len(told) == 5
+    assert all("138****0001" in text and "13800000001" not in text for text in told)
+    _csv(drop / "王五13800000001_20231024.csv", HEADER[1:], ROW[1:])
+    with pytest.raises(LaneStopped, match=r"王五138\*\*\*\*0001_20231024\.csv") as stopped:
+        _pages(source)
+    assert "13800000001" not in str(stopped.value) + printed(stopped.value.args[0])
 
 
 @pytest.mark.parametrize("extra", [{}, {"path": "/nowhere/at/all"}, {"path": "nosuchprotocol://bucket/x"}])

@@ -24,6 +24,7 @@ from itertools import islice, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from petitions import privacy
 from petitions.export_rows import FileRefused
 from petitions.export_rows import rows as rows_of
 from petitions.model import BEIJING
@@ -79,7 +80,7 @@ class FileSource(Source):
                         f"{drop.name}: expected the export date YYYYMMDD in the name, found none; rename the file",
                         f"文件“{drop.name}”的名称中没有导出日期（YYYYMMDD），未读取，请改名",
                     )
-                    yield Page(total=tally.total, errors=[told])
+                    yield Page(total=tally.total, errors=[_told_of(drop, told)])
                 elif first <= drop.export_date <= last:
                     yield from self._page(drop, folder, ask.read_files, tally)
         yield Page(total=tally.total)
@@ -169,10 +170,13 @@ class FileSource(Source):
             numbers = tally.count(copy)
             self._hold_to_sidecar(drop, digest, len(numbers))
         except FileRefused as refused:
-            yield Page(total=tally.total, errors=[Said(f"{refused}; the file is not read", f"{said(refused).printed}；该文件未读取")])
+            told = Said(f"{refused}; the file is not read", f"{said(refused).printed}；该文件未读取")
+            yield Page(total=tally.total, errors=[_told_of(drop, told)])
             return
+        except LaneStopped as stopped:
+            raise LaneStopped(_told_of(drop, said(stopped))) from None
         tally.add(digest, numbers)
-        yield Page(total=tally.total, file=copy, messages=messages)
+        yield Page(total=tally.total, file=copy, messages=[_told_of(drop, message) for message in messages])
         copy.unlink(missing_ok=True)
 
     def _fetch(self, drop: Drop, copy: Path) -> str:
@@ -270,6 +274,15 @@ class _Tally:
         self.digests.add(digest)
         self._numbers.update(number for number in numbers if number is not None)
         self._nameless += numbers.count(None)
+
+
+def _told_of(drop: Drop, told: str) -> str:
+    """What is told of a file, without the telephone numbers that people write into the names of files."""
+    shown = privacy.mask_text(drop.name) or ""
+    if shown == drop.name:
+        return told
+    masked = told.replace(drop.name, shown)
+    return Said(masked, told.printed.replace(drop.name, shown)) if isinstance(told, Said) else masked
 
 
 def export_date(name: str) -> date | None:
