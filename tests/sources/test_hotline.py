@@ -119,6 +119,27 @@ def test_a_window_that_holds_more_than_was_seen_is_gone_over_again() -> None:
     assert total == 4
 
 
+def test_tickets_that_leave_the_window_while_we_page_take_none_with_them() -> None:
+    """A platform whose cursor is a place in the list: what leaves the window moves the rest to pages that were read already."""
+    items = [order(number) for number in range(7)]
+
+    def desk(asked: Asked) -> Reply:
+        if asked.path == "/oauth/token":
+            return Reply({"access_token": "token", "expires_in": 120})
+        place = int(asked.query.get("cursor", 0))
+        if place == 3:
+            for item in items[:3]:
+                item["updatedAt"] = millis(25)
+        until = datetime.fromisoformat(asked.query["updatedTo"]).timestamp() * 1000
+        found = [item for item in items if item["updatedAt"] <= until]
+        rest = str(place + 3) if place + 3 < len(found) else None
+        return Reply({"total": len(found), "items": found[place : place + 3], "nextCursor": rest})
+
+    records, total, _ = pull(desk, page_size=3)
+    assert {item["orderNo"] for item in records} == {item["orderNo"] for item in items}
+    assert total == 4
+
+
 # --- faults -------------------------------------------------------------------------------------------------------------------
 
 HTML = "<html><body>502 Bad Gateway</body></html>"

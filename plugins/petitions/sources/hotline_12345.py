@@ -2,7 +2,7 @@
 
 Service:    ``POST {base}/oauth/token`` (``login`` is the client id, ``password`` the client secret), ``GET {base}/v1/workorders``
 Asked by:   ``updatedAt`` in a closed window of whole seconds, or up to 100 numbers
-Pages:      by cursor, at most 500 items each; the platform keeps the place while tickets move
+Pages:      by cursor, at most 500 items each; gone over again where fewer tickets came than any page said there are
 Record:     one work order; what was done stands in the list ``flow``, the rating in ``visit``
 Notes:      tokens live minutes, so a 401 in mid-pull is no error: a new token is fetched once and the same cursor asked again
 """
@@ -101,12 +101,13 @@ class Hotline12345(Source):
         seen = {self._key(row) for row in ask.landed()}
         cursor: str | None = ask.resume
         for _ in range(ROUNDS):
-            page = Page()
+            most = 0  # tickets that left the window while we paged are missed in the total of the last page, not in this
             for page in self._cursor_pages(asked, cursor):
                 seen.update(self._key(row) for row in page.records)
+                most = max(most, page.total or 0)
                 yield page
             cursor = None
-            if (page.total or 0) <= len(seen):
+            if most <= len(seen):
                 break
 
     def _cursor_pages(self, asked: dict[str, Any], cursor: str | None = None) -> Iterator[Page]:
