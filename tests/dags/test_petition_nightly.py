@@ -90,6 +90,12 @@ def test_pools_and_retries(dag: Any) -> None:
     assert dag.get_task("refresh").pool == "petitions_writer"
 
 
+def test_all_that_is_imported_ahead_is_there() -> None:
+    """A module that is not there would be passed over in silence, and every task would be slower."""
+    ahead = load(CHECKOUT / "scripts" / "airflow_home.py").PRELOADED
+    assert [name for name in ahead if importlib.util.find_spec(name) is None] == []
+
+
 def test_every_pool_is_made(dag: Any) -> None:
     made = load(CHECKOUT / "scripts" / "airflow_home.py").pools()
     assert {task.pool for task in dag.tasks} - {"default_pool"} == set(made)
