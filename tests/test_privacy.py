@@ -146,6 +146,12 @@ def test_a_plain_mobile_number_is_masked_like_any_other(text: str) -> None:
     assert privacy.mask_phone(text) == expected
 
 
+@given(st.from_regex(r"1[3-9]\d{9}|0[2-9]\d{1,2}-\d{7,8}", fullmatch=True, alphabet="0123456789-"))
+def test_a_number_of_a_usual_form_is_masked_like_any_other(run: str) -> None:
+    assert privacy._USUAL.fullmatch(run)
+    assert privacy._masked_in(run) == privacy._NUMBERS.sub(privacy._masked_number, run) != run
+
+
 @given(st.text(st.sampled_from("李小明王五欧阳匿名、, *a"), max_size=8))
 def test_a_plain_name_is_found_like_any_other(text: str) -> None:
     careful = {part for part in privacy._NAME_BREAK.split(text) if part} if " " not in text else None

@@ -33,7 +33,7 @@ from petitions.sources.base import LaneStopped, Raw
 from petitions.values import stamp
 
 # Records are held as Python objects for so many at a time; what stays of a part are columns.
-_AT_ONCE = 2_000
+_AT_ONCE = 500
 
 _TIME = pa.timestamp("us", tz="UTC")
 _SECONDS = pa.timestamp("s", tz="UTC")
@@ -249,7 +249,7 @@ class _Sheet:
         faults = {place: fault_of(found.one(place)) for place in found.faulty()}
         self.faults |= {begin + place: fault for place, fault in faults.items()}
         self.contents += [told or faults[place].record_id for place, told in enumerate(found.told["content_id"])]
-        self.event_counts += map(len, found.events)
+        self.event_counts += found.events.counts
         self.remarks += found.remarks()
         self.unknown += found.unknown()
         self._tickets.append(_ticket_table(found))
@@ -326,14 +326,13 @@ def _event_table(found: Columns) -> pa.Table:
     """The events of the good records."""
     import numpy as np
 
-    counts = np.fromiter(map(len, found.events), dtype=np.int64, count=len(found.events))
+    counts = np.array(found.events.counts, dtype=np.int64)
     total = int(counts.sum())
     if not total:
         return EVENTS.empty_table()
     seq = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     contents = pa.array(found.told["content_id"], pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
-    columns = zip(*chain.from_iterable(found.events), strict=True)
-    told = [_column(column, item.type) for column, item in zip(columns, list(EVENTS)[2:], strict=True)]
+    told = [_column(found.events.columns[item.name], item.type) for item in list(EVENTS)[2:]]
     return pa.table([contents, pa.array(seq, pa.int32()), *told], schema=EVENTS)
 
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -112,6 +115,26 @@ class Event:
     new_due: datetime | None = None
     satisfaction: str | None = None
     note: str | None = None
+
+
+@dataclass(slots=True)
+class Happened:
+    """Events of many records, in columns. ``places`` tells of each event its record among those that are read together; times are
+    epoch seconds. One value in place of a column holds for all of them."""
+
+    places: Sequence[int]
+    event_type: str | Sequence[str]
+    occurred_at: Sequence[int | None]
+    unit: Sequence[str | None] | None = None
+    old_due: Sequence[int | None] | None = None
+    new_due: Sequence[int | None] | None = None
+    satisfaction: Sequence[str | None] | None = None
+    note: Sequence[str | None] | None = None
+
+    def column(self, name: str) -> Iterable[Any]:
+        """As many values as there are places."""
+        told = getattr(self, name)
+        return repeat(told, len(self.places)) if told is None or isinstance(told, str) else told
 
 
 @dataclass(slots=True)

@@ -1,41 +1,24 @@
-"""From raw records to canonical tickets, in columns: each attribute is read for many records at once, then the next.
-
-What a platform repeats in record after record (units, codes, stock phrases) is read once. Only what a platform tells of a single
-record by code of its own, its events, is read record by record.
-"""
+"""From raw records to canonical tickets, in columns: each attribute is read for many records at once, then the next."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from hashlib import sha256
-from itertools import chain
+from itertools import accumulate, chain, compress
 from typing import Any
 
 import msgspec
 
 from petitions import privacy
-from petitions.model import BEIJING, Event, Ticket
+from petitions.columns import Column, Kept, Reader, Rows
+from petitions.model import BEIJING, Event, Happened, Ticket
 from petitions.record import CONTENT, FieldMap, Record
 from petitions.sources.base import LaneStopped, Raw, Source
 from petitions.time_limits import Limit
-from petitions.values import (
-    CANONICAL,
-    CLEANED,
-    NUMBER,
-    PLAIN_MILLISECONDS,
-    SHORT,
-    WHOLE,
-    end_of_day,
-    excerpt,
-    keep,
-    plain,
-    read_time,
-    stamp,
-)
+from petitions.values import CANONICAL, NUMBER, WHOLE, end_of_day, excerpt, keep, plain, read_time, stamp
 
 # The attributes that are read one by one, in the order in which their faults are told.
 _READ = (
@@ -47,12 +30,26 @@ _ONLY_AS_FIELD = frozenset({"persons", "due_upper_at"})
 _FREE_TEXT = ("title", "content", "address")
 _LABELS = ("channel", "category", "area", "unit")
 _TIMES = ("updated_at", "export_at", "received_at", "due_at", "due_upper_at")
-# A value of these classes equals no value of another class, and can be looked up.
-_DISTINCT = frozenset({str, bool, type(None)})
 
-#: How a field, given as ``name``, is read from a record.
-Reader = Callable[..., Any]
-Column = list[Any]
+
+@dataclass
+class Events:
+    """Events of many records, one after the other. ``counts`` tells how many each record has; ``columns`` are by the fields of
+    :class:`petitions.model.Event`."""
+
+    counts: list[int]
+    columns: dict[str, Column]
+
+    def by_record(self) -> list[list[tuple[Any, ...]]]:
+        """The events of each record as rows."""
+        rows = list(zip(*self.columns.values(), strict=True))
+        ends = list(accumulate(self.counts))
+        return [rows[end - count : end] for count, end in zip(self.counts, ends, strict=True)]
+
+    def of(self, place: int) -> Iterable[tuple[Any, ...]]:
+        """The events of one record as rows."""
+        start = sum(self.counts[:place])
+        return zip(*(column[start : start + self.counts[place]] for column in self.columns.values()), strict=True)
 
 
 @dataclass
@@ -60,20 +57,23 @@ class Columns:
     """What raw records came to; everything has a value for each record, in their order. Times are epoch seconds.
 
     ``told`` holds the columns of the canonical ticket by attribute, and ``content_id``, ``update_key``, ``export_at`` and
-    ``out_of_order`` beside them. Of a record with faults it holds what names and dates it, and nothing else. ``events`` are the events
-    of each record as rows, in the order of the fields of :class:`petitions.model.Event`; none of a record with faults. ``names`` are the
-    names to be masked in what is told of a record.
+    ``out_of_order`` beside them. Of a record with faults it holds what names and dates it, and nothing else, no events either. ``names``
+    are the names to be masked in what is told of a record.
     """
 
     normaliser: Normaliser
-    records: list[Record]
+    rows: Rows
     told: dict[str, Column]
-    events: list[list[list[Any]]] = field(default_factory=list)
+    events: Events
     names: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def records(self) -> Sequence[Record]:
+        return self.rows.records
 
     def text(self, name: str) -> Column:
         """A field of the platform as cleaned text."""
-        return _texts(self.records, name)
+        return self.rows.text(name)
 
     def faulty(self) -> list[int]:
         """The places of the records that have faults."""
@@ -85,7 +85,7 @@ class Columns:
 
     def unknown(self) -> Counter[str]:
         """The fields that the map does not know, and in how many records each stood."""
-        return Counter(chain.from_iterable(filter(None, [record.map.unknown(record.raw) for record in self.records])))
+        return self.normaliser.map.unknown_in([record.raw for record in self.records])
 
     def one(self, place: int) -> Normalised:
         """One record by itself."""
@@ -94,7 +94,7 @@ class Columns:
         content_id, update_key, export_at, out_of_order = (told.pop(name) for name in _BESIDE)
         events = [
             Event(*(moment(value) if timed else value for value, timed in zip(row, _EVENT_TIMES, strict=True)))
-            for row in self.events[place]
+            for row in self.events.of(place)
         ]
         return Normalised(
             source_no=told["source_no"],
@@ -139,7 +139,7 @@ class Normaliser:
         self.source = source
         self.map = field_map if isinstance(field_map, FieldMap) else FieldMap(source.name, field_map)
         self.key = key
-        self._kept: dict[tuple[str, str], dict[Any, Any]] = {}
+        self._kept: Kept = {}
         self._constants: dict[str, Any] = dict.fromkeys(_READ) | {"repeat": False, "restricted": False} | self._told_constants()
 
     def __call__(self, raw: Raw, *, export_at: datetime | None = None, file: str = "") -> Normalised:
@@ -152,23 +152,24 @@ class Normaliser:
         :raises LaneStopped: where the source does not tell the registration of a record exactly once.
         """
         records = [Record(raw, self.map, export_at=export_at) for raw in raws]
+        rows = Rows(records, self._kept)
         for name in self.map.required:
-            for record, text in zip(records, _texts(records, name), strict=True):
+            for record, text in zip(records, rows.text(name), strict=True):
                 if text is None:
                     record.fault("missing_field", f"{name} is empty")
         told = {
             "source": [self.source.name] * len(records),
             "source_no": self._numbers(records),
-            "updated_at": [stamp(export_at)] * len(records) if export_at else self._times(records, "updated_at", Record.time),
+            "updated_at": [stamp(export_at)] * len(records) if export_at else self._times(rows, "updated_at"),
             "update_key": [file if export_at else ""] * len(records),
             "export_at": [stamp(export_at)] * len(records),
-            "received_at": self._times(records, "received_at", Record.time),
+            "received_at": self._times(rows, "received_at"),
         }
-        events = [list(self.source.events(record)) for record in records]
-        told |= self._limits(records) | {attribute: self._attribute(records, attribute) for attribute in _READ}
-        found = Columns(self, records, told)
-        self._settle(found, events)
-        return found
+        happened = list(self.source.happened(rows))
+        rows.settle()
+        told |= self._limits(rows) | {attribute: self._attribute(rows, attribute) for attribute in _READ}
+        self._see_needed(records, told, happened)
+        return self._settled(rows, told, happened)
 
     def record_id(self, raw: Raw) -> str:
         """32 hex digits that name a bad record wherever it comes again: its source and raw content without the platform update time."""
@@ -178,56 +179,40 @@ class Normaliser:
 
     # --- reading ------------------------------------------------------------------------------------------------------------
 
-    def _column(self, records: list[Record], name: str, read: Reader, table: str = "") -> Column:
-        """A field as ``read`` reads it in each record. What was read without a fault or a remark is read the same again, and kept."""
-        kept = self._kept.setdefault((table or read.__name__, name), {})
-        values = [record.raw.get(name) for record in records]
-        return [
-            kept[value] if value.__class__ in _DISTINCT and value in kept else _read_anew(kept, value, record, name, read)
-            for value, record in zip(values, records, strict=True)
-        ]
-
-    def _attribute(self, records: list[Record], attribute: str) -> Column:
+    def _attribute(self, rows: Rows, attribute: str) -> Column:
         name = self.map.fields.get(attribute)
         if name is None:
-            return [self._constants[attribute]] * len(records)
+            return [self._constants[attribute]] * len(rows)
         if attribute == "category":
-            return self._categories(records, [name] if isinstance(name, str) else name)
+            return self._categories(rows, [name] if isinstance(name, str) else name)
         if attribute == "due_upper_at":
-            return self._times(records, attribute, Record.due)
+            return rows.due(name)
         if attribute in ("channel", "ticket_type", "urgency") and attribute in self.map.codes:
-            return self._column(records, name, partial(Record.code, table=attribute), attribute)
-        return self._column(records, name, _READERS[attribute]) if attribute in _READERS else _texts(records, name)
+            return rows.code(attribute, name)
+        return rows.read(name, _READERS[attribute]) if attribute in _READERS else rows.text(name)
 
-    def _categories(self, records: list[Record], fields: list[str]) -> Column:
+    def _categories(self, rows: Rows, fields: list[str]) -> Column:
         kept, found = self._kept.setdefault(("category", ""), {}), []
-        for record in records:
-            told = repr([record.raw.get(name) for name in fields])
+        for record, told in zip(rows.records, map(repr, zip(*map(rows.raw, fields), strict=True)), strict=True):
             if told not in kept:
                 keep(kept, told, _category(record, fields))
             found.append(kept[told])
         return found
 
-    def _times(self, records: list[Record], attribute: str, read: Reader) -> Column:
-        """Epoch seconds. Milliseconds are divided here; all other forms, and what is none, are read by the record."""
+    def _times(self, rows: Rows, attribute: str) -> Column:
+        """Epoch seconds."""
         name = self.map.fields.get(attribute)
-        if not name:
-            return [None] * len(records)
-        first, end = PLAIN_MILLISECONDS
-        values = [record.raw.get(name) for record in records]
-        return [
-            value // 1000 if value.__class__ is int and first <= value < end else stamp(read(record, name=name))
-            for value, record in zip(values, records, strict=True)
-        ]
+        return rows.time(name) if name else [None] * len(rows)
 
-    def _numbers(self, records: list[Record]) -> Column:
+    def _numbers(self, records: Sequence[Record]) -> Column:
         name = self.map.fields.get("source_no")
         return [record.number(name) if name else self.map.constants.get("source_no") for record in records]
 
-    def _limits(self, records: list[Record]) -> dict[str, Column]:
+    def _limits(self, rows: Rows) -> dict[str, Column]:
         """Amount and unit of the limit told, and the due told."""
-        due_at = self._times(records, "due_at", Record.due)
-        limits: list[Limit | None] = [None] * len(records)
+        records, due = rows.records, self.map.fields.get("due_at")
+        due_at: Column = rows.due(due) if due else [None] * len(rows)
+        limits: list[Limit | None] = [None] * len(rows)
         if name := self.map.fields.get("due_or_limit"):
             for place, record in enumerate(records):
                 try:
@@ -235,7 +220,7 @@ class Normaliser:
                 except ValueError:
                     limits[place] = record.limit(name)
         elif name := self.map.fields.get("limit_amount"):
-            limits = [self._amount(record, name, due_told=due is not None) for record, due in zip(records, due_at, strict=True)]
+            limits = [self._amount(record, name, due_told=at is not None) for record, at in zip(records, due_at, strict=True)]
         return {
             "due_at": due_at,
             "limit_amount": [limit and limit.amount for limit in limits],
@@ -270,52 +255,47 @@ class Normaliser:
 
     # --- settling -----------------------------------------------------------------------------------------------------------
 
-    def _settle(self, found: Columns, events: list[list[Event]]) -> None:
+    def _see_needed(self, records: Sequence[Record], told: dict[str, Column], happened: list[Happened]) -> None:
+        """What a ticket cannot do without, where the map forgot to require it; and an event of an interface without its time."""
+        for name in _NEEDED:
+            for place, value in enumerate(told[name]):
+                if value is None and not records[place].faults:
+                    records[place].fault("missing_field", f"{self.map.fields.get(name, name)} is empty")
+        places, kinds, moments = (_joined(happened, name) for name in ("places", "event_type", "occurred_at"))
+        received = Counter(place for place, event_type in zip(places, kinds, strict=True) if event_type == "received")
+        if any(received[place] != 1 and not record.faults for place, record in enumerate(records)):
+            raise LaneStopped(
+                f"{self.source.name}: expected one event received per record, found none or several; correct the events of the source"
+            )
+        for place, event_type, at in zip(places, kinds, moments, strict=True):
+            if at is None and records[place].export_at is None and not records[place].faults:
+                records[place].fault("missing_field", f"the event {event_type} has no time")
+
+    def _settled(self, rows: Rows, told: dict[str, Column], happened: list[Happened]) -> Columns:
         """Masks what is personal, and names good records by their content. Of bad ones nothing stays but what names them."""
-        told = found.told
-        needed = zip(*(told[name] for name in _NEEDED), strict=True)
-        for record, happened, values in zip(found.records, events, needed, strict=True):
-            if not record.faults and (missing := self._missing(record, happened, values)):
-                record.fault("missing_field", missing)
-        found.names = [privacy.names_in(petitioner) for petitioner in told["petitioner"]]
+        names = [privacy.names_in(petitioner) for petitioner in told["petitioner"]]
+        good = [not record.faults for record in rows.records]
+        events = _in_order(happened, good, names)
         told["person_key"] = [
             privacy.person_key(self.key, phone, number) for phone, number in zip(told["phone"], told["id_number"], strict=True)
         ]
         for attribute in _FREE_TEXT:
-            told[attribute] = list(map(privacy.mask_text, told[attribute], found.names))
+            told[attribute] = list(map(privacy.mask_text, told[attribute], names))
         for attribute in _LABELS:
             told[attribute] = list(map(privacy.mask_label, told[attribute]))
         for attribute, mask in _MASKS.items():
             told[attribute] = list(map(mask, told[attribute]))
-        found.events = [
-            [] if record.faults else _rows(happened, names)
-            for record, happened, names in zip(found.records, events, found.names, strict=True)
-        ]
+        by_record = events.by_record()
         told["out_of_order"] = [
-            any(row[1] is not None and row[1] < received for row in rows)
-            for rows, received in zip(found.events, told["received_at"], strict=True)
+            any(row[1] is not None and row[1] < received for row in events)
+            for events, received in zip(by_record, told["received_at"], strict=True)
         ]
-        contents = zip(*(told[name] for name in CONTENT), found.events, strict=True)
-        told["content_id"] = [content_id(dict(zip(_CONTENT, content, strict=True))) for content in contents]
-        for place in found.faulty():
+        contents = told | {"events": by_record}
+        told["content_id"] = list(map(content_id, map(_Content, *(contents[name] for name in _CONTENT))))
+        for place in [place for place, one in enumerate(good) if not one]:
             for name in told.keys() - _NAMING:
                 told[name][place] = None
-
-    def _missing(self, record: Record, events: list[Event], needed: tuple[Any, ...]) -> str | None:
-        """What a ticket cannot do without, where the map forgot to require it; and an event of an interface without its time."""
-        for name, value in zip(_NEEDED, needed, strict=True):
-            if value is None:
-                return f"{self.map.fields.get(name, name)} is empty"
-        if [event.event_type for event in events].count("received") != 1:
-            raise LaneStopped(
-                f"{self.source.name}: expected one event received per record, found none or several; correct events() of the source"
-            )
-        if record.export_at is not None:
-            return None
-        for event in events:
-            if event.occurred_at is None:
-                return f"the event {event.event_type} has no time"
-        return None
+        return Columns(self, rows, told, events, names)
 
 
 def normalise(
@@ -333,18 +313,21 @@ def normalise(
     return Normaliser(source, told, secret)(raw, export_at=export_at, file=file)
 
 
-def content_id(content: Mapping[str, Any]) -> str:
-    """32 hex digits: SHA-256 over canonical JSON of attributes and events, without those that are empty or not so.
+_CONTENT = tuple(sorted((*CONTENT, "events")))
+_EMPTY = dict.fromkeys(_CONTENT) | {"repeat": False, "restricted": False}
+# Its JSON is canonical: keys in order, those left out that are empty or not so; no blanks, nothing escaped that need not be.
+_Content = msgspec.defstruct("_Content", [(name, Any, empty) for name, empty in _EMPTY.items()], omit_defaults=True, gc=False)
+_JSON = msgspec.json.Encoder().encode
+
+
+def content_id(content: Any) -> str:
+    """32 hex digits: SHA-256 over the canonical JSON of attributes and events.
 
     The platform's update time is no content. Times are epoch seconds.
     """
-    told = {name: value for name, value in content.items() if value is not None and value is not False}
-    return sha256(_JSON(told)).hexdigest()[:32]
+    return sha256(_JSON(content)).hexdigest()[:32]
 
 
-# Keys in order, no blanks, nothing escaped that need not be.
-_JSON = msgspec.json.Encoder(order="sorted").encode
-_CONTENT = (*CONTENT, "events")
 _NEEDED = ("source_no", "updated_at", "received_at")
 _BESIDE = ("content_id", "update_key", "export_at", "out_of_order")
 _NAMING = frozenset({*_NEEDED, "source", "update_key", "export_at", "out_of_order"})
@@ -362,34 +345,20 @@ def moment(seconds: Any) -> Any:
     return None if seconds is None else datetime.fromtimestamp(seconds, BEIJING)
 
 
-def _texts(records: list[Record], name: str) -> Column:
-    """A field as :meth:`Record.text` reads it."""
-    values = [record.raw.get(name) for record in records]
-    return [CLEANED[value] if value.__class__ is str else plain(value) for value in values]
+def _in_order(happened: list[Happened], good: list[bool], names: list[tuple[str, ...]]) -> Events:
+    """The events of the good records, record by record, each in the platform's order, free of personal data."""
+    places = _joined(happened, "places")
+    order = sorted(compress(range(len(places)), map(good.__getitem__, places)), key=places.__getitem__)
+    columns = {name: list(map(_joined(happened, name).__getitem__, order)) for name in Event.__slots__}
+    places = list(map(places.__getitem__, order))
+    columns["unit"] = list(map(privacy.mask_label, columns["unit"]))
+    columns["note"] = list(map(privacy.mask_text, columns["note"], map(names.__getitem__, places)))
+    counts = Counter(places)
+    return Events([counts[place] for place in range(len(good))], columns)
 
 
-def _read_anew(kept: dict[Any, Any], value: Any, record: Record, name: str, read: Reader) -> Any:
-    before = len(record.faults) + len(record.remarks)
-    found = read(record, name=name)
-    lasting = value.__class__ in _DISTINCT and (value.__class__ is not str or len(value) <= SHORT)
-    if lasting and len(record.faults) + len(record.remarks) == before:
-        keep(kept, value, found)
-    return found
-
-
-def _rows(events: list[Event], names: tuple[str, ...]) -> list[list[Any]]:
-    return [
-        [
-            one.event_type,
-            stamp(one.occurred_at),
-            privacy.mask_label(one.unit),
-            None if one.old_due is None else stamp(one.old_due),
-            None if one.new_due is None else stamp(one.new_due),
-            one.satisfaction,
-            privacy.mask_text(one.note, names) if one.note else one.note,
-        ]
-        for one in events
-    ]
+def _joined(happened: list[Happened], name: str) -> Column:
+    return list(chain.from_iterable(one.column(name) for one in happened))
 
 
 def _category(record: Record, fields: list[str]) -> str | None:

@@ -191,6 +191,8 @@ _NO_DIGIT = re.compile(r"\D")
 _NARROW = {ord("０") + digit: str(digit) for digit in range(10)}
 _MOBILE = re.compile(_MOBILE_NUMBER)
 _NUMBERS = re.compile(rf"(?P<id>{_ID_18}|{_ID_15})|(?P<mobile>{_MOBILE_NUMBER})|(?P<landline>{_LANDLINE})")
+# The two forms that most of them have, alone.
+_USUAL = re.compile(r"(?P<mobile>1[3-9]\d{9})|(?P<landline>0[2-9]\d{1,2}-\d{7,8})")
 # Digits and what may stand between them: the only places where the patterns above need to look. Most texts have none.
 _BETWEEN = r"[\d() \-－—–·.（）转+]"
 _RUN = re.compile(rf"[+(（]?\d{_BETWEEN}{{5,}}[\dXxＸｘ]")
@@ -199,21 +201,41 @@ _ANY_RUN = re.compile(rf"\d{_BETWEEN}{{5}}")
 _UNMASKED_REST = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|(?<!\*)\d{5,}")
 
 
+# Stock phrases come again and again; so many texts without anything to mask are remembered, of so many characters.
+_HARMLESS: set[str] = set()
+_KEPT, _SHORT = 20_000, 32
+
+
 def _masked_numbers(text: str) -> str:
+    if text in _HARMLESS:
+        return text
     if "@" in text:
         text = _EMAIL.sub(lambda found: f"{found.group()[0]}***@{found[1]}", text)
-    return _RUN.sub(_masked_run, text) if _ANY_RUN.search(text) else text
+    if _ANY_RUN.search(text):
+        return _RUN.sub(_masked_run, text)
+    if len(text) <= _SHORT:
+        if len(_HARMLESS) >= _KEPT:
+            _HARMLESS.clear()
+        _HARMLESS.add(text)
+    return text
 
 
 def _masked_run(found: re.Match[str]) -> str:
     told = found.group()
     run = told if told.isascii() else told.translate(_NARROW)
-    masked = _NUMBERS.sub(_masked_number, run)
+    masked = _masked_in(run)
     if masked != run:
         return masked
     if _LOCAL.fullmatch(run) and _LOCAL_WORD.search(found.string[max(found.start() - 12, 0) : found.start()]):
         return f"****{run[-2:]}"
     return told
+
+
+@lru_cache(maxsize=4096)
+def _masked_in(run: str) -> str:
+    """Kept, because the telephone of an office stands in all its answers."""
+    usual = _USUAL.fullmatch(run)
+    return _masked_number(usual) if usual else _NUMBERS.sub(_masked_number, run)
 
 
 def _masked_number(found: re.Match[str]) -> str:

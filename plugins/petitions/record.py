@@ -7,8 +7,10 @@ becomes of it.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from petitions.model import QUARANTINE_RULES
@@ -63,21 +65,23 @@ class FieldMap:
         except KeyError:
             raise LaneStopped(f"config/sources/{self.name}.toml: expected a table [codes.{name}], found none; add it") from None
 
+    def unknown_in(self, raws: Sequence[Raw]) -> Counter[str]:
+        """The fields that the map does not know, and in how many of the records each stands."""
+        # Nearly always all are known: one look at all names together tells that.
+        names = set().union(*raws) - self.nested_known.keys()
+        nested = ((known, chain.from_iterable(_rows(raw.get(outer)) for raw in raws)) for outer, known in self.nested_known.items())
+        if names <= self.known and all(known.issuperset(set().union(*rows)) for known, rows in nested):
+            return Counter()
+        return Counter(chain.from_iterable(map(self.unknown, raws)))
+
     def unknown(self, raw: Raw) -> set[str]:
         """Fields of the record that the map does not know; of nested rows as ``outer.inner``."""
-        if self.known.issuperset(raw) and not any(_strange(raw.get(outer), known) for outer, known in self.nested_known.items()):
-            return set()
         found = {str(name) for name in raw.keys() - self.known}
         for outer, known in self.nested_known.items():
             found.discard(outer)
             for row in _rows(raw.get(outer)):
                 found.update(f"{outer}.{name}" for name in row.keys() - known)
         return found
-
-
-def _strange(inner: Any, known: frozenset[str]) -> bool:
-    """Whether a nested record, or one of a list of them, has a field that is not known."""
-    return not all(map(known.issuperset, _rows(inner)))
 
 
 def _rows(inner: Any) -> list[Raw]:
@@ -220,7 +224,7 @@ class Record:
             self.fault("missing_field", f"{name}: expected a list of records, found another type")
             return []
         outer = f"{self._outer}{name}."
-        return [self._nested(outer, row) for row in value]
+        return [self.nested(outer, row) for row in value]
 
     def row(self, name: str) -> Record | None:
         """A nested record."""
@@ -230,15 +234,16 @@ class Record:
         if not isinstance(value, dict):
             self.fault("missing_field", f"{name}: expected a record, found another type")
             return None
-        return self._nested(f"{self._outer}{name}.", value)
+        return self.nested(f"{self._outer}{name}.", value)
 
-    def _nested(self, outer: str, raw: Raw) -> Record:
+    def nested(self, outer: str, raw: Raw, *, apart: bool = False) -> Record:
+        """A record within this one; its faults and remarks are this record's, unless they are kept ``apart``."""
         inner = Record.__new__(Record)
         inner.raw = raw
         inner.map = self.map
         inner.export_at = self.export_at
-        inner.faults = self.faults
-        inner.remarks = self.remarks
+        inner.faults = [] if apart else self.faults
+        inner.remarks = [] if apart else self.remarks
         inner._outer = outer
         return inner
 

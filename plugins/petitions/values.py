@@ -19,11 +19,8 @@ EXACT = 10**15
 
 def clean(text: str) -> str | None:
     """Text as people wrote it: without BOM, ``_x000D_``, tags, entities, padding and control characters, digits half-width."""
-    if text.isascii() and text.isalnum():
-        return text
-    # Most texts need none of it. What Python calls printable holds no control, no mark without width and no blank but " ".
-    plain = text.isprintable() and not _DIRTY.search(text) and "_x" not in text and "  " not in text and text.strip(" ") == text
-    return (text if plain else _cleaned(text)) or None
+    # Most texts need none of it, which one look tells.
+    return (text if _ORDINARY.fullmatch(text) else _cleaned(text)) or None
 
 
 #: Units, codes and stock phrases come again and again, and have at most so many characters; longer texts do not come again.
@@ -54,28 +51,31 @@ CLEANED = _Cleaned()
 
 # --- text ---------------------------------------------------------------------------------------------------------------
 
-_DIRTY = re.compile("[<&０-９]")
+# Characters that stay as they are wherever they stand; others may as well.
+_ORDINARY = re.compile(r"[0-9A-Za-z\u4e00-\u9fff，。、；：？！（）《》“”—…·%.,:;?!()/+=*@#-]*")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
+_WIDE_DIGIT = re.compile("[０-９]")
 _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _BREAK = re.compile(r"<\s*(?:br|/p|/div|/li|/tr|/h[1-6])\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9:]*(?:\s[^<>]*)?/?>")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]")
-_LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_BLANKS = re.compile(r"[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-_LINES = re.compile(r" ?\n[ \n]*")
 
 
 def _cleaned(text: str) -> str:
-    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    if "_x" in text:
+        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     for _ in range(3):  # some exports escape twice
         if "&" not in text or (plain := html.unescape(text)) == text:
             break
         text = plain
     if "<" in text:
         text = _TAG.sub("", _BREAK.sub("\n", _UNSEEN.sub("", text)))
-    text = _LINE_END.sub("\n", _INVISIBLE.sub("", text)).translate(_DIGITS)
-    return _LINES.sub("\n", _BLANKS.sub(" ", text)).strip()
+    text = _WIDE_DIGIT.sub(lambda found: chr(ord(found[0]) - ord("０") + ord("0")), text)
+    # What Python calls printable holds no control, no line end, no mark without width and no blank but " ".
+    if not text.isprintable():
+        text = _INVISIBLE.sub("", text)
+    # Python parts lines and words at every kind of line end and blank.
+    return "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines())))
 
 
 def plain(value: Any) -> str | None:
@@ -93,7 +93,7 @@ def plain(value: Any) -> str | None:
             return None
         return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(value)
     if isinstance(value, list | tuple):
-        return "、".join(part for item in value if (part := plain(item))) or None
+        return "、".join(filter(None, map(plain, value))) or None
     if isinstance(value, dict):
         return clean(CANONICAL(value)) if value else None
     told = str(value)

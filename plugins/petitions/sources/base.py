@@ -13,9 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from petitions.model import Event, Happened
+from petitions.values import stamp
+
 if TYPE_CHECKING:
+    from petitions.columns import Rows
     from petitions.connections import Connection
-    from petitions.model import Event
     from petitions.record import Record
     from petitions.settings import Settings
 
@@ -95,6 +98,19 @@ class Source(ABC):
         """The raw records of a landed file. Only file sources need it; other lanes land JSON lines."""
         raise NotImplementedError(f"{self.name} lands JSON lines, not files")
 
-    @abstractmethod
     def events(self, record: Record) -> Iterable[Event]:
         """The events of one record, in the platform's order, ``received`` among them exactly once."""
+        raise NotImplementedError(f"{self.name}: expected events() or happened(), found neither; write one of them")
+
+    def happened(self, records: Rows) -> Iterable[Happened]:
+        """The events of many records. Those of one record are in the order in which they are given here.
+
+        A platform that sends many records, each with a list of what was done, tells them here in columns and needs no :meth:`events`.
+        """
+        told = [
+            (place, one.event_type, stamp(one.occurred_at), one.unit, stamp(one.old_due), stamp(one.new_due), one.satisfaction, one.note)
+            for place, record in enumerate(records.records)
+            for one in self.events(record)
+        ]
+        if told:
+            yield Happened(*zip(*told, strict=True))

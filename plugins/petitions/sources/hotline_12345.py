@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import count
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from petitions.model import BEIJING, Event
+from petitions.model import BEIJING, Happened
 from petitions.sources import ticket_number
 from petitions.sources.base import Ask, LaneDown, LaneStopped, Page, Raw, Source, Window
 from petitions.sources.http import Fault, HttpLane
+from petitions.values import plain
 
 if TYPE_CHECKING:
-    from petitions.record import Record
+    from petitions.columns import Rows
 
 TOKEN, WORK_ORDERS = "/oauth/token", "/v1/workorders"
 # How often a window is gone over that holds more than was seen. What is still missing then turns the batch red.
@@ -40,18 +41,16 @@ class Hotline12345(Source):
         for start in range(0, len(ask.numbers), self.lookup_size):
             yield from self._cursor_pages({"orderNos": ",".join(ask.numbers[start : start + self.lookup_size])})
 
-    def events(self, record: Record) -> Iterable[Event]:
-        yield Event("received", record.time(self._map["fields"]["received_at"]))
-        visited_at: Any = None
-        for row in self._in_order(record):
-            event_type = row.code("event", self._flow["code"])
-            if event_type is None and row.text(self._flow["code"]) is None:
-                row.fault("unknown_code", f"{self._flow['code']}: expected an action, found nothing")
-            if event_type == "rated":
-                visited_at = row.time(self._flow["at"]) or visited_at
-            elif event_type:
-                yield self._event(row, event_type)
-        yield from self._rating(record, visited_at)
+    def happened(self, records: Rows) -> Iterable[Happened]:
+        yield Happened(records.places, "received", records.time(self._map["fields"]["received_at"]))
+        flow = self._in_order(records.rows(self._flow["list"]))
+        kinds = flow.code("event", self._flow["code"])
+        flow.see_told(self._flow["code"], kinds, "unknown_code", "an action")
+        visits = flow.where([kind == "rated" for kind in kinds])
+        visited_at = {place: at for place, at in zip(visits.places, visits.time(self._flow["at"]), strict=True) if at is not None}
+        steps = [kind and kind != "rated" for kind in kinds]
+        yield self._steps(flow.where(steps), list(compress(kinds, steps)))
+        yield self._ratings(records.row(self._map["visit"]["row"]), visited_at)
 
     # --- events -------------------------------------------------------------------------------------------------------------
 
@@ -63,35 +62,33 @@ class Hotline12345(Source):
     def _flow(self) -> dict[str, str]:
         return self._map["flow"]
 
-    def _in_order(self, record: Record) -> list[Record]:
-        """The rows by ``seq``, or as they came where one of them has none."""
-        rows = record.rows(self._flow["list"])
-        places = [row.text(self._flow["order"]) or "" for row in rows]
-        if all(map(str.isdecimal, places)):
-            return [row for *_, row in sorted(zip(map(int, places), count(), rows, strict=False))]
-        return rows
+    def _in_order(self, flow: Rows) -> Rows:
+        """The rows of each record by ``seq``, or as they came where one of them has none."""
+        numbers = list(map(_whole, flow.raw(self._flow["order"])))
+        unordered = {place for place, number in zip(flow.places, numbers, strict=True) if number is None}
+        return flow.ordered([0 if place in unordered else number for place, number in zip(flow.places, numbers, strict=True)])
 
-    def _event(self, row: Record, event_type: str) -> Event:
-        named = self._flow
-        at = row.time(named["at"])
-        if at is None and row.text(named["at"]) is None:
-            row.fault("unreadable_time", f"{named['at']}: expected a time, found nothing")
-        event = Event(event_type, at, row.text(named["unit"]), note=row.text(named["note"]))
-        if event_type in ("extended", "reopened"):
-            event.old_due, event.new_due = row.due(named["old_due"]), row.due(named["new_due"])
-        return event
+    def _steps(self, flow: Rows, kinds: list[str]) -> Happened:
+        named, at = self._flow, flow.time(self._flow["at"])
+        flow.see_told(named["at"], at, "unreadable_time", "a time")
+        moved = [kind in ("extended", "reopened") for kind in kinds]
+        return Happened(
+            flow.places,
+            kinds,
+            at,
+            flow.text(named["unit"]),
+            flow.due(named["old_due"], moved),
+            flow.due(named["new_due"], moved),
+            note=flow.text(named["note"]),
+        )
 
-    def _rating(self, record: Record, visited_at: Any) -> Iterator[Event]:
-        """The rating of the call-back, as ``visit`` tells it; 未评价 is none."""
-        named = self._map["visit"]
-        visit = record.row(named["row"])
-        satisfaction = visit.code("satisfaction", named["result"]) if visit else None
-        if not visit or not satisfaction:
-            return
-        at = visit.time(named["at"]) or visited_at
-        if at is None and visit.text(named["at"]) is None:
-            visit.fault("unreadable_time", f"{named['at']}: expected a time, found nothing")
-        yield Event("rated", at, satisfaction=satisfaction)
+    def _ratings(self, visits: Rows, visited_at: dict[int, int]) -> Happened:
+        """The ratings of the call-backs, as ``visit`` tells them; 未评价 is none."""
+        named, told = self._map["visit"], visits.code("satisfaction", self._map["visit"]["result"])
+        rated = visits.where(told)
+        at = [visited_at.get(place) if time is None else time for place, time in zip(rated.places, rated.time(named["at"]), strict=True)]
+        rated.see_told(named["at"], at, "unreadable_time", "a time")
+        return Happened(rated.places, "rated", at, satisfaction=[one for one in told if one])
 
     # --- pages --------------------------------------------------------------------------------------------------------------
 
@@ -184,3 +181,11 @@ class Hotline12345(Source):
                 raise
 
         return str(self._lane.checked(self._lane.ask(once), self._map["token_envelope"])["access_token"])
+
+
+def _whole(value: Any) -> int | None:
+    """A number of order, of whatever type it is."""
+    if value.__class__ is int:
+        return value if value >= 0 else None
+    told = plain(value) or ""
+    return int(told) if told.isdecimal() else None
