@@ -34,6 +34,7 @@ from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part,
 from petitions.judge import Judge
 from petitions.model import BEIJING, QUARANTINE_LABELS, QUARANTINE_RULES
 from petitions.normalise import Normaliser
+from petitions.progress import counted
 from petitions.quality import ROW, great_expectations
 from petitions.said import Said, printed
 from petitions.settings import Settings
@@ -102,7 +103,8 @@ def check(
     normaliser = Normaliser(source, settings.source_maps[source.name], privacy.load_key(settings.secrets))
     judge = Judge(normaliser, manifest.fetched_at)
     batch = _Batch(manifest, aside, judge, frozenset(trace))
-    for part, done in _examined(_parts(manifest, landing, source), Examiner(normaliser, aside, manifest.fetched_at)):
+    examined = _examined(_parts(manifest, landing, source), Examiner(normaliser, aside, manifest.fetched_at))
+    for part, done in counted(examined, f"{source.name}: records checked", each=lambda one: one[0].size):
         batch.take(part, done)
     summary = batch.settle()
     (aside / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -20,6 +20,7 @@ import click
 from petitions import metrics as definitions
 from petitions import migrations, periods, questions, warehouse
 from petitions.model import BEIJING, SOURCE_LABELS, SOURCES
+from petitions.progress import watch
 from petitions.questions import Scope
 from petitions.settings import CHECKOUT, Settings, SettingsError
 
@@ -44,13 +45,21 @@ CHANGE_COLUMNS = ("ticket_id", "clock", "old_class", "new_class", "old_due_at", 
 
 
 class Command(click.Group):
-    """Settings and questions that cannot be used end with one line and exit code 2, not with a traceback."""
+    """Settings and questions that cannot be used end with one line and exit code 2, not with a traceback. Long work can be watched."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            with watch():
+                return super().invoke(context)
         except (SettingsError, questions.WrongQuestion) as error:
             raise click.UsageError(str(error)) from None
+
+
+class Lines(logging.Handler):
+    """A line on standard error as it is now: above the progress that stands there, where people watch."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
 
 
 class Day(click.ParamType[date]):
@@ -111,7 +120,7 @@ def main() -> None:
     Settings come from PETITIONS_HOME and PETITIONS_CONFIG, platforms and warehouse from Airflow connections
     (AIRFLOW_CONN_PETITIONS_WAREHOUSE, …_PROVINCIAL, …_SMART_CITY, …_ONLINE_POLITICS, …_HOTLINE_12345, …_VISITS).
     """
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, handlers=[Lines()])
     logging.getLogger("petitions").setLevel(logging.INFO)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from petitions.journal import Note
 from petitions.landing import BatchWriter, Landing, Manifest, Message
 from petitions.model import BEIJING
+from petitions.progress import counted
 from petitions.said import Said
 from petitions.sources import ticket_number
 from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source, Window
@@ -78,7 +79,7 @@ class _Pull:
         if self.asked is not None:
             return self.asked
         ask = Ask(window=self.batch.asked, read_files=read_files, resume=self.resume, landed=self.batch.landed)
-        for page in self.source.pages(ask):
+        for page in counted(self.source.pages(ask), f"{self.source.name}: records fetched", each=lambda page: len(page.records)):
             self._land(page)
             self.unseen -= self._numbers(page.records)
             self.total = page.total if page.total is not None else self.total

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from petitions import calendar, kinds, time_limits, volume
 from petitions.model import EVENT_TYPES
+from petitions.progress import counted
 from petitions.said import printed
 from petitions.settings import Settings
 from petitions.sql_texts import query
@@ -185,7 +186,8 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
             size = max(SLICE, waiting // MOST_SLICES)
             tickets = _sliced(bench.session, size)
             bench.see(*REFERENCE)
-            for part in range(-(-tickets // size)):
+            slices = range(-(-tickets // size))
+            for part in counted(slices, f"clocks and ledger, slices of {size} tickets", len(slices)):
                 _compute(warehouse, bench, settings, parameters | {"part": part}, fresh)
             warehouse.index(FOUND_BY)
             bench.session.execute("drop table sliced_ticket")

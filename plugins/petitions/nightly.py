@@ -22,6 +22,7 @@ from petitions.connections import Connection, ConnectionMissing
 from petitions.freshness import Reach, reach, reaches
 from petitions.landing import Landing, Manifest
 from petitions.model import BEIJING, SOURCES
+from petitions.progress import counted
 from petitions.questions import moment
 from petitions.recompute import recompute
 from petitions.said import Said, printed, said
@@ -62,7 +63,7 @@ def run(sources: Sequence[str] = SOURCES, window_from: date | None = None, windo
     ledger.fingerprints(settings)
     run_id = f"cli__{_now():%Y-%m-%dT%H:%M:%S.%f}"
     with crew.kept():
-        for source in sources:
+        for source in counted(sources, "lanes", len(sources)):
             try:
                 batch_id = extract(source, window_from, window_to, run_id, refetch)
                 check(batch_id)

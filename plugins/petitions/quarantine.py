@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from petitions import ledger, privacy, questions, warehouse
 from petitions.landing import Landing, LandingError, Manifest
 from petitions.model import BEIJING
+from petitions.progress import counted
 from petitions.questions import WrongQuestion
 from petitions.settings import Settings
 from petitions.sources.base import LaneStopped, Raw
@@ -89,7 +90,8 @@ def replay(settings: Settings, record_ids: Sequence[str] = ()) -> list[Outcome]:
 
     outcomes: list[Outcome] = []
     with warehouse.writer(settings) as held, _staging(settings) as staging, crew.kept():
-        for batch_id, bad in _bad_by_batch(held, record_ids).items():
+        batches = _bad_by_batch(held, record_ids)
+        for batch_id, bad in counted(batches.items(), "batches", len(batches)):
             log.info("batch %s: %d bad records checked again", batch_id, len(bad))
             outcomes += _replay_batch(held, settings, batch_id, bad, staging)
         ledger.refresh(held, settings)

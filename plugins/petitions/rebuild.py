@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from petitions import ledger, warehouse
 from petitions.landing import Landing, Manifest
+from petitions.progress import counted
 from petitions.settings import Settings, SettingsError
 from petitions.sources.base import LaneStopped
 from petitions.warehouse import NoWarehouse, Warehouse
@@ -68,7 +69,7 @@ def _load_all(
     from petitions.check import check_again
 
     left_out = []
-    for number, manifest in enumerate(batches, 1):
+    for number, manifest in enumerate(counted(batches, "batches", len(batches)), 1):
         log.info("batch %d of %d: %s", number, len(batches), manifest.batch_id)
         try:
             staged, summary = check_again(manifest, landing, settings, settings.staging / "rebuild")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from petitions.landed_bytes import Kept, opened, sha256, sync_folder
 from petitions.landing import Landing, LandingError
+from petitions.progress import counted
 from petitions.sealing import Unsealable, is_sealed, load_key, read_key
 from petitions.settings import Settings, SettingsError
 
@@ -38,7 +39,8 @@ def reseal(settings: Settings, old_key: Path | None) -> Resealed:
         )
     old = read_key(old_key.read_text(encoding="utf-8", errors="replace"), str(old_key)) if old_key else None
     landing, done, kept = Landing.of(settings), 0, 0
-    for manifest in landing.batches():
+    batches = landing.batches()
+    for manifest in counted(batches, "batches", len(batches)):
         folder = landing.folder(manifest)
         for left in folder.glob(f"*{_ASIDE}"):
             left.unlink()

@@ -19,6 +19,7 @@ from typing import Any
 from filelock import FileLock
 
 from petitions.model import BEIJING
+from petitions.progress import counted
 from petitions.report import page
 from petitions.report.content import Document, Lists
 from petitions.report.data_state import IN_DOUBT
@@ -70,7 +71,7 @@ class Draft:
         told = json.dumps(document | {"issue": issue}, ensure_ascii=False, indent=1)
         (self.folder / "report.json").write_text(told, encoding="utf-8")
         # All print from the document as a reader of report.json gets it.
-        for name, write in writers.items():
+        for name, write in counted(writers.items(), "files of the report", len(writers)):
             write(json.loads(told), lists, self.folder / name)
         folder = self.shelf / (f"{self.name}_{self.issues + 1}" if self.issues else self.name)
         self.folder.rename(folder)
