@@ -328,6 +328,7 @@ def test_numbers_of_persons_in_the_names_of_units_and_categories_are_masked() ->
         ({"amount": "尽快"}, ["unreadable_limit"]),
         ({"amount": "0", "unit_of_time": "work_day"}, ["unreadable_limit"]),
         ({"amount": 5}, ["unreadable_limit"]),
+        ({"amount": 999999, "unit_of_time": "work_day"}, ["unreadable_limit"]),
         ({"amount": 5, "due": "2023-10-30"}, []),
         ({"type": "怪", "no": ""}, ["missing_field", "unknown_code"]),
     ],

@@ -63,6 +63,7 @@ def test_the_default_table_is_good() -> None:
         ({"category": "道路/"}, "category: expected names joined"),
         ({"amount": "0"}, "amount: expected a whole number from 1"),
         ({"amount": "-2"}, "amount: expected"),
+        ({"amount": "10000"}, "amount: expected a whole number from 1 to 9999"),
         ({"amount": "1.5"}, "amount: expected"),
         ({"amount": "二"}, "amount: expected"),
         ({"effective_from": ""}, "effective_from: expected a day such as 2024-01-31, found ''"),
@@ -212,7 +213,22 @@ def test_every_limit_of_a_published_standard() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "即时", "尽快处置", "工作日", "5", "0工作日", "零天", "1.5天", "3-5天", "2周", "5紧急工作日", "1紧急工作时制止，5工作日恢复"],
+    [
+        "10000工作日",
+        "999999工作时",
+        "",
+        "即时",
+        "尽快处置",
+        "工作日",
+        "5",
+        "0工作日",
+        "零天",
+        "1.5天",
+        "3-5天",
+        "2周",
+        "5紧急工作日",
+        "1紧急工作时制止，5工作日恢复",
+    ],
 )
 def test_limits_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match=f"time limit: expected .* found '{text}'"):

@@ -17,7 +17,7 @@ from petitions.columns import Column, Kept, Reader, Rows
 from petitions.model import BEIJING, Event, Happened, Ticket
 from petitions.record import CONTENT, FieldMap, Record
 from petitions.sources.base import LaneStopped, Raw, Source
-from petitions.time_limits import Limit
+from petitions.time_limits import MOST_AMOUNT, Limit
 from petitions.values import CANONICAL, NUMBER, WHOLE, end_of_day, excerpt, keep, plain, read_time, stamp
 
 # The attributes that are read one by one, in the order in which their faults are told.
@@ -233,12 +233,12 @@ class Normaliser:
         if told is None:
             return None
         number = WHOLE.fullmatch(told)
-        if number and unit and int(number[1]):
+        if number and unit and 0 < int(number[1]) <= MOST_AMOUNT:
             return Limit(int(number[1]), unit)
         if not NUMBER.fullmatch(told):
             return record.limit(name)
         if not due_told:
-            wrong = "no whole number from 1" if unit else "its unit is empty"
+            wrong = f"no whole number from 1 to {MOST_AMOUNT}" if unit else "its unit is empty"
             record.fault("unreadable_limit", f"{name} = {excerpt(told)}, {wrong}")
         return None
 

@@ -112,6 +112,10 @@ def matches(category: str, other: str) -> bool:
     return category in (ANY, other) or other.startswith(category + "/")
 
 
+#: The largest amount that a limit is believed to have, in any unit: 9999 working days are forty years. What is larger is a slip of the
+#: pen, or stands for "none" on the platform; no calendar reaches there.
+MOST_AMOUNT = 9999
+
 # --- limits written as text ---------------------------------------------------------------------------------------------
 
 # 紧急工作时 runs around the clock, 工作时 in office hours only (数字化城市管理信息系统 立案、处置和结案).
@@ -141,13 +145,14 @@ _CHINESE_NUMBER = re.compile(
 def parse_limit(text: str) -> Limit:
     """Read a limit such as ``4工作时``, ``2紧急工作时`` or ``种植季节15工作日``.
 
-    :raises ValueError: where the text says anything else, or no limit of at least one.
+    :raises ValueError: where the text says anything else, or no limit from one to :data:`MOST_AMOUNT`.
     """
     plain = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
     found = _LIMIT.fullmatch(plain)
     amount = _number(found["amount"]) if found else None
-    if not found or not amount:
-        raise ValueError(f"time limit: expected a whole number from 1 and a unit ({'、'.join(_UNIT_WORDS)}), found {text[:40]!r}")
+    if not found or not amount or amount > MOST_AMOUNT:
+        words = "、".join(_UNIT_WORDS)
+        raise ValueError(f"time limit: expected a whole number from 1 to {MOST_AMOUNT} and a unit ({words}), found {text[:40]!r}")
     return Limit(amount, _UNIT_WORDS[found["unit"]])
 
 
@@ -201,8 +206,8 @@ def _faults(told: dict[str, str]) -> Iterator[str]:
             yield f"{column}: expected a name or {ANY}, found nothing"
     if told["category"].strip("/") != told["category"]:
         yield f"category: expected names joined by single /, found {told['category']!r}"
-    if not re.fullmatch(r"0*[1-9][0-9]{0,5}", told["amount"]):
-        yield f"amount: expected a whole number from 1 to 999999, found {told['amount']!r}"
+    if not re.fullmatch(r"0*[1-9][0-9]{0,3}", told["amount"]):
+        yield f"amount: expected a whole number from 1 to {MOST_AMOUNT}, found {told['amount']!r}"
     days = {column: _day(told[column]) for column in ("effective_from", "effective_to")}
     for column, day in days.items():
         if day is None and (told[column] or column == "effective_from"):
