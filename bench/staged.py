@@ -24,7 +24,7 @@ from bench.prototypes import LANES, NAMES, Pool, Ticket, day_text, pool_of
 from petitions import privacy
 from petitions.check import QUARANTINE
 from petitions.connections import Connection
-from petitions.examine import EVENTS, TICKETS, Examiner, Part, Stretch, write_part
+from petitions.examine import EVENTS, TICKETS, Examiner, Part, Stretch, part_name, write_part
 from petitions.model import BEIJING
 from petitions.normalise import Normaliser
 from petitions.settings import CHECKOUT, Settings
@@ -105,8 +105,8 @@ def write(folder: Path, lane: int, seed: int, rows: dict[str, np.ndarray], bad: 
     for number, start in enumerate(range(0, max(1, len(good["week"])), ROWS)):
         part = {name: column[start : start + ROWS] for name, column in good.items()}
         tickets, events = _tables(cast, lane, part, _export_at(ends) if source == "online_politics" else None)
-        write_part(folder, "tickets.parquet", number, tickets)
-        write_part(folder, "events.parquet", number, events)
+        write_part(folder / "tickets.parquet", part_name(number), tickets)
+        write_part(folder / "events.parquet", part_name(number), events)
     quarantine = [
         {
             "record_id": f"{week:016x}{serial:016x}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import signal
 import stat
@@ -13,7 +14,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from petitions import landing as landing_module
 from petitions.journal import Note
 from petitions.landing import RECORDS, Landing, LandingError, Manifest
 from petitions.model import BEIJING
@@ -263,3 +267,23 @@ def test_a_changed_or_lost_file_is_noticed(tmp_path: Path) -> None:
 def test_an_unknown_batch_is_named(tmp_path: Path, batch_id: str) -> None:
     with pytest.raises(LandingError, match="expected a folder"):
         Landing(tmp_path).batch(batch_id)
+
+
+@given(
+    st.lists(st.binary(max_size=9).map(lambda line: line.replace(b"\n", b"")), max_size=30),
+    st.integers(1, 8),
+    st.integers(1, 12),
+    st.booleans(),
+)
+def test_blocks_of_lines(lines: list[bytes], size: int, piece: int, ended: bool) -> None:
+    """However the pieces come that are unpacked: as many lines to a block as asked, nothing lost, a last line without its end included."""
+
+    class Pieces(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            return super().read(piece)
+
+    content = b"\n".join(lines) + b"\n" * ended
+    whole = io.BytesIO(content).readlines()
+    blocks = list(landing_module._blocks(Pieces(content), size))
+    assert [block for block, _ in blocks] == [b"".join(whole[start : start + size]) for start in range(0, len(whole), size)]
+    assert [count for _, count in blocks] == [len(io.BytesIO(block).readlines()) for block, _ in blocks]

@@ -16,7 +16,6 @@ import hashlib
 import json
 import logging
 import shutil
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petitions import crew, data_docs, privacy
-from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, Stretch, per_event, write_part
+from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, Stretch, part_name, per_event, write_part
 from petitions.judge import Judge
 from petitions.model import BEIJING, QUARANTINE_LABELS, QUARANTINE_RULES
 from petitions.normalise import Normaliser
@@ -194,8 +193,8 @@ def _stretches(manifest: Manifest, landing: Landing, source: Source) -> Iterator
                 while some := list(islice(records, PART)):
                     yield Stretch(entry.name, line, export_at, some, len(some))
                     line += len(some)
-    for name, line, lines in landing.blocks(manifest, PART):
-        yield Stretch(name, line, None, b"".join(lines), len(lines))
+    for name, line, lines, count in landing.blocks(manifest, PART):
+        yield Stretch(name, line, None, lines, count)
 
 
 @dataclass
@@ -206,7 +205,7 @@ class _Batch:
     folder: Path
     judge: Judge
     trace: frozenset[Place] = frozenset()
-    parts: dict[int, range] = field(default_factory=dict)
+    parts: int = 0
     remarks: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
 
@@ -216,7 +215,7 @@ class _Batch:
 
     def take(self, part: Part, done: Examined) -> None:
         """Keep what the whole batch must know of a part."""
-        self.parts[done.part] = done.rows
+        self.parts += 1
         self.remarks += done.remarks
         self.unknown += done.unknown
         self.judge.take(part, done)
@@ -226,7 +225,7 @@ class _Batch:
         self.judge.settle()
         if not self.parts:
             for name, schema in (("tickets.parquet", TICKETS), ("events.parquet", EVENTS), ("narrow", NARROW)):
-                write_part(self.folder, name, 0, schema.empty_table())
+                write_part(self.folder / name, part_name(0), schema.empty_table())
         with _engine(self.folder) as whole:
             whole.register("unfit", pa.table({ROW: pa.array(self.judge.unfit, pa.int64())}))
             whole.execute(_NARROW.format(folder=self.folder))
@@ -286,17 +285,14 @@ class _Batch:
         whole.execute(_GONE)
 
     def _take_out(self, whole: duckdb.DuckDBPyConnection) -> None:
-        """Of the staged parts, only those are written anew in which something goes or is dated anew."""
-        rows = whole.execute(_MOVED).fetchall()
-        moved = {row: export_at if stays else None for row, stays, export_at in rows}
-        gone = {row for row, stays, _ in rows if not stays}
-        parts = sorted(self.parts.items(), key=lambda item: item[1].start)
-        starts = [rows.start for _, rows in parts]
-        for place in sorted({bisect_right(starts, row) - 1 for row in moved}):
-            self._rewrite(parts[place][0], gone, moved)
+        """Of the staged files, only those are written anew in which something goes or is dated anew."""
+        rows = whole.execute(_MOVED.format(folder=self.folder)).fetchall()
+        moved = {row: export_at if stays else None for row, stays, export_at, _ in rows}
+        gone = {row for row, stays, *_ in rows if not stays}
+        for name in {Path(file).name for *_, file in rows}:
+            self._rewrite(name, gone, moved)
 
-    def _rewrite(self, number: int, gone: set[int], moved: dict[int, datetime | None]) -> None:
-        name = f"{number:06}.parquet"
+    def _rewrite(self, name: str, gone: set[int], moved: dict[int, datetime | None]) -> None:
         narrow = pq.read_table(self.folder / "narrow" / name, columns=[ROW, "events", "good"]).filter(pa.compute.field("good"))
         rows, counts = narrow[ROW].to_pylist(), narrow["events"].to_numpy()
         tickets, events = (pq.read_table(self.folder / kind / name) for kind in ("tickets.parquet", "events.parquet"))
@@ -304,8 +300,8 @@ class _Batch:
         place = TICKETS.get_field_index("export_at")
         tickets = tickets.set_column(place, TICKETS.field(place), pa.array(export_at, TICKETS.field(place).type))
         stays = [row not in gone for row in rows]
-        write_part(self.folder, "tickets.parquet", number, tickets.filter(pa.array(stays)))
-        write_part(self.folder, "events.parquet", number, events.filter(per_event(stays, counts)))
+        write_part(self.folder / "tickets.parquet", name, tickets.filter(pa.array(stays)))
+        write_part(self.folder / "events.parquet", name, events.filter(per_event(stays, counts)))
 
     def _write_traced(self, whole: duckdb.DuckDBPyConnection) -> None:
         traced = [{"file": file, "line": line} for file, line in sorted(self.trace)]
@@ -348,11 +344,16 @@ select * replace (good and row not in (select row from unfit) as good)
 from read_parquet('{folder}/narrow/*.parquet')
 """
 _MOVED = """
-select row, stays, export_at from repeated
-union all
-select row, false, null from gone where good
-union all
-select row, false, null from unfit
+with moved as (
+    select row, stays, export_at from repeated
+    union all
+    select row, false, null from gone where good
+    union all
+    select row, false, null from unfit
+)
+select row, stays, moved.export_at, filename
+from moved
+join read_parquet('{folder}/narrow/*.parquet', filename = true) using (row)
 """
 # Numbers that come more than once, each content of theirs once: the first row that shows it.
 _SEVERAL = """

@@ -170,7 +170,7 @@ class Examined:
 
 
 class Examiner:
-    """Examines parts of one batch. ``folder`` gets a file per part in ``tickets.parquet/``, ``events.parquet/`` and ``narrow/``."""
+    """Examines parts of one batch. ``folder`` gets a file or two per part in ``tickets.parquet/``, ``events.parquet/`` and ``narrow/``."""
 
     def __init__(self, normaliser: Normaliser, folder: Path, fetched_at: datetime) -> None:
         self.normaliser, self.folder, self.fetched_at = normaliser, folder, fetched_at
@@ -198,22 +198,27 @@ class Examiner:
             )
 
     def _write(self, part: Part, sheet: _Sheet) -> None:
-        good = [place not in sheet.faults for place in range(sheet.count)]
         told = sheet.tickets
-        narrow = {name: told[name] for name in ("source_no", "updated_at", "update_key", "export_at")} | {
+        columns = {name: told[name] for name in ("source_no", "updated_at", "update_key", "export_at")} | {
             ROW: pa.array(range(part.first_row, part.first_row + sheet.count), pa.int64()),
             "content": _column(sheet.contents, pa.string()),
             "file": pa.chunked_array([pa.repeat(one.file, one.size) for one in part.stretches], pa.string()),
             "line": pa.array(chain.from_iterable(range(one.first_line, one.first_line + one.size) for one in part.stretches), pa.int64()),
-            "good": pa.array(good),
+            "good": pa.array([place not in sheet.faults for place in range(sheet.count)], pa.bool_()),
             "events": pa.array(sheet.event_counts, pa.int32()),
         }
-        tickets, events = told.select(TICKETS.names), sheet.events
-        if sheet.faults:
-            tickets, events = tickets.filter(pa.array(good)), events.filter(per_event(good, sheet.event_counts))
-        write_part(self.folder, "narrow", part.number, pa.table(narrow).select(NARROW.names).cast(NARROW))
-        write_part(self.folder, "tickets.parquet", part.number, tickets)
-        write_part(self.folder, "events.parquet", part.number, events)
+        narrow = pa.table(columns).select(NARROW.names).cast(NARROW)
+        # A suite refuses what was received later than it was fetched: from a file of its own it is taken without writing the part anew.
+        late = pc.fill_null(pc.greater(told["received_at"], pa.scalar(self.fetched_at, _TIME)), False)
+        self._write_rows(part_name(part.number), sheet, narrow, pc.invert(late))
+        if pc.any(late).as_py():
+            self._write_rows(part_name(part.number, "late"), sheet, narrow, late)
+
+    def _write_rows(self, name: str, sheet: _Sheet, narrow: pa.Table, rows: pa.ChunkedArray) -> None:
+        good = pc.and_(rows, narrow["good"])
+        write_part(self.folder / "narrow", name, narrow.filter(rows))
+        write_part(self.folder / "tickets.parquet", name, sheet.tickets.select(TICKETS.names).filter(good))
+        write_part(self.folder / "events.parquet", name, sheet.events.filter(per_event(good, sheet.event_counts)))
 
 
 class _Sheet:
@@ -300,16 +305,21 @@ def decoded(line: bytes) -> Raw:
 _decode = msgspec.json.Decoder().decode
 
 
-def per_event(rows: Sequence[bool], event_counts: Any) -> pa.Array:
+def per_event(rows: Any, event_counts: Any) -> pa.Array:
     """A mask of rows as a mask of their events."""
     import numpy as np
 
     return pa.array(np.repeat(np.asarray(rows, dtype=bool), event_counts))
 
 
-def write_part(folder: Path, name: str, number: int, table: pa.Table) -> None:
-    (folder / name).mkdir(mode=0o700, exist_ok=True)
-    pq.write_table(table, folder / name / f"{number:06}.parquet")
+def part_name(number: int, apart: str = "") -> str:
+    """The name of a part's file, or of a file of rows that are kept apart from it."""
+    return f"{number:06}{'-' if apart else ''}{apart}.parquet"
+
+
+def write_part(folder: Path, name: str, table: pa.Table) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    pq.write_table(table, folder / name)
 
 
 # --- tables -------------------------------------------------------------------------------------------------------------

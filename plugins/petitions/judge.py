@@ -19,7 +19,7 @@ from petitions.quality import TICKET_SUITE, Refusal, Suite, add, frame
 from petitions.sources.base import LaneStopped
 
 # So many records are judged at a time, or a part where it is larger.
-_AT_ONCE = 50_000
+_AT_ONCE = 100_000
 
 
 class Judge:
