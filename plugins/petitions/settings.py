@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +36,19 @@ def _sessions(told: tuple[tuple[time, time], ...]) -> tuple[tuple[time, time], .
     return told
 
 
+def _time_of_day(told: Any) -> Any:
+    """A number would be taken for seconds after midnight."""
+    if not isinstance(told, str | time):
+        raise ValueError('expected a time such as "08:00"')
+    return told
+
+
+# A value of the wrong kind is refused, also where it could be read as the right one: "3" is no number, 1 is no yes.
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Flag = Annotated[bool, Strict()]
+Day = Annotated[date, Strict()]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
@@ -48,41 +61,44 @@ class Population(_Section):
 
 
 class Pull(_Section):
-    look_back_days: int = Field(default=3, ge=0)
+    look_back_days: Whole = Field(default=3, ge=0)
 
 
 class Calendar(_Section):
-    office_hours: Annotated[tuple[tuple[time, time], ...], AfterValidator(_sessions)] = ((time(8), time(12)), (time(14), time(18)))
+    office_hours: Annotated[tuple[tuple[TimeOfDay, TimeOfDay], ...], AfterValidator(_sessions)] = (
+        (time(8), time(12)),
+        (time(14), time(18)),
+    )
     holiday_roll: Literal["none", "next_workday"] = "none"
 
 
 class Replies(_Section):
     courtesies: tuple[Pattern, ...] = ()
     acknowledgements: tuple[Pattern, ...] = ()
-    replied_is_closed: bool = True
+    replied_is_closed: Flag = True
 
 
 class Checks(_Section):
-    volume_low: float = Field(default=0.3, ge=0)
-    volume_high: float = Field(default=3.0, gt=0)
-    quarantine_share: float = Field(default=0.05, ge=0, le=1)
+    volume_low: Number = Field(default=0.3, ge=0)
+    volume_high: Number = Field(default=3.0, gt=0)
+    quarantine_share: Number = Field(default=0.05, ge=0, le=1)
 
 
 class Retention(_Section):
-    landing_days: int = Field(default=0, ge=0)
+    landing_days: Whole = Field(default=0, ge=0)
 
 
 class Reports(_Section):
-    few_tickets: int = Field(default=10, ge=1)
-    due_soon_days: int = Field(default=5, ge=0)
-    small_cell: int = Field(default=3, ge=1)
+    few_tickets: Whole = Field(default=10, ge=1)
+    due_soon_days: Whole = Field(default=5, ge=0)
+    small_cell: Whole = Field(default=3, ge=1)
     organisation: str = ""
 
 
 class Options(_Section):
     """The whole of ``petitions.toml``."""
 
-    first_day: date = date(2000, 1, 1)
+    first_day: Day = date(2000, 1, 1)
     population: Population = Population()
     pull: Pull = Pull()
     calendar: Calendar = Calendar()
@@ -174,4 +190,6 @@ def _sentence(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key {key}; the keys are explained in config/petitions.toml of the project"
-    return f"{key}: {error['msg']}, found {error['input']!r}"
+    told = "expected a list" if error["type"] == "tuple_type" else error["msg"]
+    told = told.removeprefix("Value error, ").replace("Input should be", "expected")
+    return f"{key}: {told}, found {error['input']!r}"
