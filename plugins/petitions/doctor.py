@@ -128,11 +128,10 @@ def _installed(name: str) -> str | None:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
-    from petitions.record import FieldMap
+    from petitions import source_maps
 
     assert settings.options
-    for name, told in settings.source_maps.items():
-        FieldMap(name, told)
+    source_maps.check(settings, settings.source_maps)
     yield Finding("ok", f"settings: {settings.config_file('petitions.toml')} and the maps of {len(settings.source_maps)} platforms")
 
 

@@ -17,7 +17,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from petitions import ledger, questions, warehouse
+from petitions import ledger, questions, source_maps, warehouse
 from petitions.connections import Connection, ConnectionMissing
 from petitions.freshness import Reach, reach, reaches
 from petitions.landing import Landing, Manifest
@@ -61,6 +61,7 @@ def run(sources: Sequence[str] = SOURCES, window_from: date | None = None, windo
 
     settings = Settings.from_environment()
     ledger.fingerprints(settings)
+    source_maps.check(settings, sources)
     run_id = f"cli__{_now():%Y-%m-%dT%H:%M:%S.%f}"
     with crew.kept():
         for source in counted(sources, "lanes", len(sources)):
@@ -233,6 +234,7 @@ def _lane(row: dict[str, Any], batch: dict[str, Any] | None) -> Lane:
 
 def _platform(source: str, settings: Settings) -> Source:
     try:
+        source_maps.check(settings, [source])
         return create(source, platform_connection(source, settings), settings)
     except ConnectionMissing as missing:
         raise LaneStopped(Said(str(missing), "没有设置该平台的连接，请技术人员配置")) from None

@@ -71,6 +71,32 @@ def test_settings(home: Path, tmp_path: Path, settings: str, words: tuple[str, .
     assert not (home / "landing").exists()
 
 
+@pytest.mark.parametrize(
+    ("source", "told", "instead", "words"),
+    [
+        ("hotline_12345", '"办结" = "closed"', '"办结" = "closde"', ("[codes.event] 办结: expected one of received, ", "found 'closde'")),
+        ("hotline_12345", '"办结" = "closed"', '"办结" = 1', ("[codes.event] 办结", "found 1")),
+        ("hotline_12345", '"投诉" = "complaint"', '"投诉" = "complain"', ("[codes.ticket_type] 投诉", "found 'complain'")),
+        ("hotline_12345", 'population = "appeals"', 'population = "appeal"', ("population: expected one of appeals, cases, visits",)),
+        ("hotline_12345", 'source_no = "orderNo"', "", ("[fields] source_no: expected the name of a field, found None",)),
+        ("hotline_12345", 'title = "title"', 'titel = "title"', ("unknown attribute titel",)),
+        ("hotline_12345", "required = [", "requird = [", ("required: expected a list of names of fields, found None",)),
+        ("online_politics", '"已办理" = "closed"', '"已办理" = "close"', ("[codes.status] 已办理", "found 'close'")),
+        ("smart_city", 'work_day = "working_day"', 'work_day = "workday"', ("[codes.limit_unit] work_day", "found 'workday'")),
+        ("smart_city", 'cancelled = "not_accepted"', 'cancelled = "closed"', ("[codes.case_status] cancelled", "found 'closed'")),
+        ("provincial", '3 = "dissatisfied"', '3 = "unsatisfied"', ("[codes.satisfaction] 3", "found 'unsatisfied'")),
+    ],
+)
+def test_a_map_that_would_count_wrongly(home: Path, tmp_path: Path, source: str, told: str, instead: str, words: tuple[str, ...]) -> None:
+    """A code that means a word which nobody knows would mean nothing, and its tickets stay open for good."""
+    text = (CHECKOUT / "config" / "sources" / f"{source}.toml").read_text(encoding="utf-8")
+    assert told in text
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / f"{source}.toml").write_text(text.replace(told, instead, 1), encoding="utf-8")
+    refused(Office(home, config=tmp_path).run(*YEAR), f"sources/{source}.toml", *words)
+    assert not (home / "landing").exists()
+
+
 def test_a_folder_of_settings_that_is_not_there(home: Path, tmp_path: Path) -> None:
     office = Office(home, config=tmp_path / "confog")
     refused(office.run(*YEAR), "PETITIONS_CONFIG", "confog")

@@ -7,7 +7,7 @@ A source is one module beside this one: class attributes and a few short methods
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +82,8 @@ class Source(ABC):
     kind: ClassVar[Kind]
     #: Largest number of ticket numbers one look-up may carry; 0 where the platform cannot be asked by number.
     lookup_size: ClassVar[int] = 0
+    #: Of code tables that this platform alone has: the words that their codes may mean.
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self.connection = connection

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from petitions.model import Event
+from petitions.model import EVENT_TYPES, Event
 from petitions.said import Said
 from petitions.settings import Replies
 from petitions.sources.base import LaneStopped
@@ -31,6 +31,7 @@ _MARKS = r"[，,。.！!；;：:、~～…“”\"]+"
 
 class OnlinePolitics(FileSource):
     name = "online_politics"
+    words: ClassVar = {"status": EVENT_TYPES}
 
     def check_header(self, file: str, columns: set[str]) -> list[str]:
         missing = [column for column in (ANSWER, ANSWERED_AT) if column not in columns]

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
-from petitions.model import Event
+from petitions.model import EVENT_TYPES, Event
 from petitions.said import Said
 from petitions.sources.base import Raw, Window
 from petitions.sources.database import DatabaseSource, bound, plain, within
@@ -28,6 +28,14 @@ CASES, FLOW, ADJUSTMENTS = "case_info", "case_flow_record", "case_adjustment_app
 class SmartCity(DatabaseSource):
     name = "smart_city"
     table = CASES
+    words: ClassVar = {
+        "case_status": ("not_accepted",),
+        "operate_type": (*EVENT_TYPES, "by_result"),
+        "operate_result": EVENT_TYPES,
+        "apply_status": ("approved",),
+        "apply_type": ("extended", "suspended"),
+        "visit_satisfaction": ("satisfied", "basically_satisfied", "dissatisfied"),
+    }
 
     def events(self, record: Record) -> Iterable[Event]:
         columns, flow = list(_column_events(record)), list(_flow_events(record))
