@@ -126,5 +126,5 @@ _INSERTS = (
     insert into control.batch
     select distinct batch_id, source, known_at, known_at, known_at, known_at, 0, 0, 0 from stage_sighting
     """,
-    "insert into control.touched select ticket_id from stage_sighting",
+    "insert into control.touched (ticket_id) select ticket_id from stage_sighting",
 )

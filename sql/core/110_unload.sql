@@ -4,8 +4,8 @@
 -- writes: core.sighting, control.quarantine_sighting, control.quarantine_replay, control.touched
 
 {% if loaded %}
-insert into control.touched (ticket_id)
-select distinct ticket_id from core.sighting where batch_id = :batch_id;
+insert into control.touched
+select distinct ticket_id, received_month from core.sighting where batch_id = :batch_id;
 
 delete from core.sighting where batch_id = :batch_id;
 {% endif %}
