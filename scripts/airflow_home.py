@@ -63,6 +63,8 @@ def settings(home: Path) -> dict[str, dict[str, str]]:
             "mp_start_method": "forkserver",
             "mp_forkserver_preload": ",".join(PRELOADED),
         },
+        # A supervisor that looks in the moment before its task's process is gone looks again only then; the default is 5 s.
+        "workers": {"min_heartbeat_interval": "1"},
         "api": {"host": "127.0.0.1", "port": "8080", "workers": "1"},
         "usage_data_collection": {"enabled": "False"},
     }
