@@ -27,12 +27,12 @@ import pyarrow.parquet as pq
 
 from petitions import privacy
 from petitions.model import BEIJING, QUARANTINE_RULES
-from petitions.normalise import Columns, Normalised, Normaliser
+from petitions.normalise import Normalised, Normaliser
 from petitions.quality import ROW, TICKET_SUITE, Suite
 from petitions.sources.base import LaneStopped, Raw
 from petitions.values import stamp
 
-# Records are held as Python objects for so many at a time; what stays of a part are columns.
+# Records are held as Python objects for so many at a time, few enough for the processor's own memory; what stays of a part are columns.
 _AT_ONCE = 500
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -82,6 +82,7 @@ EVENTS = pa.schema(
         ("note", pa.string()),
     ]
 )
+_OF_EVENTS = EVENTS.names[2:]
 #: What the whole batch must know of each record. ``content`` tells two records of one number apart; ``events`` counts its staged events.
 NARROW = pa.schema(
     [
@@ -201,7 +202,7 @@ class Examiner:
         told = sheet.tickets
         columns = {name: told[name] for name in ("source_no", "updated_at", "update_key", "export_at")} | {
             ROW: pa.array(range(part.first_row, part.first_row + sheet.count), pa.int64()),
-            "content": _column(sheet.contents, pa.string()),
+            "content": pa.array(sheet.contents, pa.string()),
             "file": pa.chunked_array([pa.repeat(one.file, one.size) for one in part.stretches], pa.string()),
             "line": pa.array(chain.from_iterable(range(one.first_line, one.first_line + one.size) for one in part.stretches), pa.int64()),
             "good": pa.array([place not in sheet.faults for place in range(sheet.count)], pa.bool_()),
@@ -232,20 +233,31 @@ class _Sheet:
         self.faults: dict[int, Fault] = {}
         self.remarks: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
-        self._tickets: list[pa.Table] = []
-        self._events: list[pa.Table] = []
+        self._told: dict[str, list[Any]] = {name: [] for name in TICKETS.names if name != "ticket_id"}
+        self._happened: dict[str, list[Any]] = {name: [] for name in _OF_EVENTS}
 
     @property
     def count(self) -> int:
         return len(self.contents)
 
-    @property
+    @cached_property
     def tickets(self) -> pa.Table:
-        return pa.concat_tables(self._tickets) if self._tickets else TICKETS.empty_table()
+        """One row per record, in their order, when all are taken; of a faulty one only what names it."""
+        told = {name: _column(column, TICKETS.field(name).type) for name, column in self._told.items()}
+        source = pa.scalar(f"{self.normaliser.source.name}:")
+        told["ticket_id"] = pc.binary_join_element_wise(source, told["source_no"], "")
+        return pa.table([told[name] for name in TICKETS.names], schema=TICKETS)
 
-    @property
+    @cached_property
     def events(self) -> pa.Table:
-        return pa.concat_tables(self._events) if self._events else EVENTS.empty_table()
+        """The events of the good records, when all are taken."""
+        import numpy as np
+
+        counts = np.array(self.event_counts, dtype=np.int64)
+        seq = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        contents = self.tickets["content_id"].take(pa.array(np.repeat(np.arange(len(counts)), counts)))
+        told = [_column(column, EVENTS.field(name).type) for name, column in self._happened.items()]
+        return pa.table([contents, pa.array(seq, pa.int32()), *told], schema=EVENTS)
 
     def take(self, raws: list[Raw], stretch: Stretch) -> None:
         begin, found = self.count, self.normaliser.columns(raws, export_at=stretch.export_at, file=stretch.file)
@@ -257,8 +269,10 @@ class _Sheet:
         self.event_counts += found.events.counts
         self.remarks += found.remarks()
         self.unknown += found.unknown()
-        self._tickets.append(_ticket_table(found))
-        self._events.append(_event_table(found))
+        for name, column in self._told.items():
+            column += found.told[name]
+        for name, column in self._happened.items():
+            column += found.events.columns[name]
 
     def platform_table(self, rows: pa.Array) -> pa.Table:
         """The platform's own fields, as cleaned text."""
@@ -320,30 +334,6 @@ def part_name(number: int, apart: str = "") -> str:
 def write_part(folder: Path, name: str, table: pa.Table) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     pq.write_table(table, folder / name)
-
-
-# --- tables -------------------------------------------------------------------------------------------------------------
-
-
-def _ticket_table(found: Columns) -> pa.Table:
-    """One row per record, in their order; of a faulty one only what names it."""
-    numbers = [f"{found.normaliser.source.name}:{number}" for number in found.told["source_no"]]
-    told = found.told | {"ticket_id": numbers}
-    return pa.table([_column(told[item.name], item.type) for item in TICKETS], schema=TICKETS)
-
-
-def _event_table(found: Columns) -> pa.Table:
-    """The events of the good records."""
-    import numpy as np
-
-    counts = np.array(found.events.counts, dtype=np.int64)
-    total = int(counts.sum())
-    if not total:
-        return EVENTS.empty_table()
-    seq = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-    contents = pa.array(found.told["content_id"], pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
-    told = [_column(found.events.columns[item.name], item.type) for item in list(EVENTS)[2:]]
-    return pa.table([contents, pa.array(seq, pa.int32()), *told], schema=EVENTS)
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
