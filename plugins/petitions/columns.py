@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from datetime import datetime
 from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
 from petitions.record import Record
 from petitions.sources.base import Raw
-from petitions.values import CLEANED, PLAIN_MILLISECONDS, SHORT, keep, plain, stamp
+from petitions.values import CLEANED, PLAIN_MILLISECONDS, SHORT, end_of_day, keep, plain, read_time, stamp
 
 #: How a field, given as ``name``, is read from a record.
 Reader = Callable[..., Any]
@@ -63,11 +64,12 @@ class Rows:
 
     def time(self, name: str) -> Column:
         """As :meth:`Record.time`, in epoch seconds."""
-        return self._times(name, Record.time)
+        return self._times(name, Record.time, _as_told, self.raw(name))
 
     def due(self, name: str, where: Column | None = None) -> Column:
         """As :meth:`Record.due`, in epoch seconds; only of the rows of which something is true, where that is given."""
-        return self._times(name, Record.due, where)
+        values = self.raw(name) if where is None else [raw.get(name) if one else None for raw, one in zip(self.raws, where, strict=True)]
+        return self._times(name, Record.due, end_of_day, values)
 
     def code(self, table: str, name: str) -> Column:
         """As :meth:`Record.code`."""
@@ -103,14 +105,28 @@ class Rows:
                 if value is None and plain(self.raws[row].get(name)) is None:
                     self.record(row).fault(rule, f"{name}: expected {expected}, found nothing")
 
-    def _times(self, name: str, read: Reader, where: Column | None = None) -> Column:
-        """Milliseconds are divided here; all other forms, and what is none, are read by the record."""
+    def _times(self, name: str, read: Reader, moment: Callable[[datetime, bool], datetime], values: Column) -> Column:
+        """Milliseconds are divided here. Texts are kept whatever field they stand in: a record tells many of its times twice."""
+        kept = self._kept.setdefault((read.__name__, ""), {})
         first, end = PLAIN_MILLISECONDS
-        values = self.raw(name) if where is None else [raw.get(name) if one else None for raw, one in zip(self.raws, where, strict=True)]
+
+        def anew(row: int, value: Any) -> Any:
+            try:
+                found = stamp(moment(*read_time(value)))
+            except ValueError:
+                return stamp(read(self.record(row), name=name))  # which tells what is wrong
+            if value.__class__ is str and len(value) <= SHORT:
+                keep(kept, value, found)
+            return found
+
         return [
             value // 1000
             if value.__class__ is int and first <= value < end
-            else (None if value is None else stamp(read(self.record(row), name=name)))
+            else kept[value]
+            if value.__class__ is str and value in kept
+            else None
+            if value is None
+            else anew(row, value)
             for row, value in enumerate(values)
         ]
 
@@ -169,6 +185,10 @@ class Rows:
         self._rows, self._numbers = _Inner(self.records, self._outer, self.raws, self.places), range(len(self.raws))
         self._inner.append(self._rows)
         return self
+
+
+def _as_told(at: datetime, date_alone: bool) -> datetime:
+    return at
 
 
 class _Inner(dict[int, Record]):

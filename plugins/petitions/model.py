@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -130,6 +130,13 @@ class Happened:
     new_due: Sequence[int | None] | None = None
     satisfaction: Sequence[str | None] | None = None
     note: Sequence[str | None] | None = None
+
+    def where(self, chosen: Iterable[Any]) -> Happened:
+        """The events of which something is true."""
+        chosen = list(chosen)
+        told: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        columns = {name: one for name, one in told.items() if one is not None and not isinstance(one, str)}
+        return replace(self, **{name: list(compress(one, chosen)) for name, one in columns.items()})
 
     def column(self, name: str) -> Iterable[Any]:
         """As many values as there are places."""

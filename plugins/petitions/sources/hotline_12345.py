@@ -15,7 +15,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from petitions.model import BEIJING, Happened
-from petitions.sources import ticket_number
+from petitions.sources import steps, ticket_number
 from petitions.sources.base import Ask, LaneDown, LaneStopped, Page, Raw, Source, Window
 from petitions.sources.http import Fault, HttpLane
 from petitions.values import plain
@@ -44,12 +44,11 @@ class Hotline12345(Source):
     def happened(self, records: Rows) -> Iterable[Happened]:
         yield Happened(records.places, "received", records.time(self._map["fields"]["received_at"]))
         flow = self._in_order(records.rows(self._flow["list"]))
-        kinds = flow.code("event", self._flow["code"])
-        flow.see_told(self._flow["code"], kinds, "unknown_code", "an action")
+        kinds = steps.kinds_of(flow, self._flow, "an action")
+        told = [kind and kind != "rated" for kind in kinds]
+        yield steps.happened(flow.where(told), list(compress(kinds, told)), self._flow)
         visits = flow.where([kind == "rated" for kind in kinds])
         visited_at = {place: at for place, at in zip(visits.places, visits.time(self._flow["at"]), strict=True) if at is not None}
-        steps = [kind and kind != "rated" for kind in kinds]
-        yield self._steps(flow.where(steps), list(compress(kinds, steps)))
         yield self._ratings(records.row(self._map["visit"]["row"]), visited_at)
 
     # --- events -------------------------------------------------------------------------------------------------------------
@@ -67,20 +66,6 @@ class Hotline12345(Source):
         numbers = list(map(_whole, flow.raw(self._flow["order"])))
         unordered = {place for place, number in zip(flow.places, numbers, strict=True) if number is None}
         return flow.ordered([0 if place in unordered else number for place, number in zip(flow.places, numbers, strict=True)])
-
-    def _steps(self, flow: Rows, kinds: list[str]) -> Happened:
-        named, at = self._flow, flow.time(self._flow["at"])
-        flow.see_told(named["at"], at, "unreadable_time", "a time")
-        moved = [kind in ("extended", "reopened") for kind in kinds]
-        return Happened(
-            flow.places,
-            kinds,
-            at,
-            flow.text(named["unit"]),
-            flow.due(named["old_due"], moved),
-            flow.due(named["new_due"], moved),
-            note=flow.text(named["note"]),
-        )
 
     def _ratings(self, visits: Rows, visited_at: dict[int, int]) -> Happened:
         """The ratings of the call-backs, as ``visit`` tells them; 未评价 is none."""

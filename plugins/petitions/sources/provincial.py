@@ -21,16 +21,17 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from petitions.model import BEIJING, Event
+from petitions.model import BEIJING, Happened
 from petitions.said import Said
-from petitions.sources import ticket_number
+from petitions.sources import steps, ticket_number
 from petitions.sources.base import Ask, Page, Raw, Source, Window
 from petitions.sources.http import REMEDIES, Fault, HttpLane, told_in_words, wait_asked_for
 
 if TYPE_CHECKING:
-    from petitions.record import Record
+    from petitions.columns import Column, Rows
 
 QUERY = "/api/xfj/query"
 # How often a window is gone over that holds more than was seen. What is still missing then turns the batch red.
@@ -49,19 +50,20 @@ class Provincial(Source):
             yield from self._window(ask.window, ask)
         yield from self._lookup(ask.numbers)
 
-    def events(self, record: Record) -> Iterable[Event]:
-        yield Event("received", record.time(self._columns["received"]))
-        rating = record.code("satisfaction", "mydpj")
-        flow = record.rows(self._flow["list"])
-        columns = list(self._column_events(record, rating))
-        if not flow:
-            yield from columns
-            return
-        told = list(self._flow_events(flow, rating))
-        _compare(record, columns, told)
-        if rating and not any(event.event_type == "rated" for event in (*columns, *told)):
-            record.remark(Said("mydpj tells a rating and blfs does not: blfs is taken", "满意度字段有评价而办理方式中没有，以办理方式为准"))
-        yield from (event for event in told if event.event_type != "received")
+    def happened(self, records: Rows) -> Iterable[Happened]:
+        """By ``blfs`` where a record has it, else by its columns."""
+        received = records.time(self._columns["received"])
+        yield Happened(records.places, "received", received)
+        ratings = records.code("satisfaction", "mydpj")
+        flow = records.rows(self._flow["list"])
+        columns = list(self._by_columns(records, ratings))
+        told = self._by_flow(flow, ratings)
+        listed = set(flow.places)
+        beside = [one.where([place in listed for place in one.places]) for one in columns]
+        _compare(records, beside, told, received)
+        _compare_ratings(records, beside, told, {place for place in listed if ratings[place]})
+        yield from (one.where([place not in listed for place in one.places]) for one in columns)
+        yield told.where([kind != "received" for kind in told.event_type])
 
     # --- events -------------------------------------------------------------------------------------------------------------
 
@@ -77,38 +79,31 @@ class Provincial(Source):
     def _columns(self) -> dict[str, str]:
         return self._map["columns"]
 
-    def _column_events(self, record: Record, rating: str | None) -> Iterator[Event]:
+    def _by_columns(self, records: Rows, ratings: Column) -> Iterator[Happened]:
+        units = records.text(self._map["fields"]["unit"])
         for event_type, field in self._columns.items():
-            at = record.time(field)
-            if at and event_type != "received":
-                yield Event(event_type, at, unit=record.text(self._map["fields"]["unit"]))
-        closed = record.time(self._columns["closed"])
-        if rating and closed:
-            yield Event("rated", closed, satisfaction=rating)
-        elif rating and not record.raw.get(self._flow["list"]):
-            told = f"mydpj without {self._columns['closed']}: a rating of unknown time is left out"
-            record.remark(Said(told, "有评价而无办结时间，评价不计"))
+            if event_type != "received":
+                at = records.time(field)
+                yield Happened(records.places, event_type, at, units).where([one is not None for one in at])
+        closed = records.time(self._columns["closed"])
+        dated = [rating and at is not None for rating, at in zip(ratings, closed, strict=True)]
+        yield Happened(records.places, "rated", closed, satisfaction=ratings).where(dated)
+        for place, (rating, one) in enumerate(zip(ratings, dated, strict=True)):
+            if rating and not one and not records.raws[place].get(self._flow["list"]):
+                told = f"mydpj without {self._columns['closed']}: a rating of unknown time is left out"
+                records.record(place).remark(Said(told, "有评价而无办结时间，评价不计"))
 
-    def _flow_events(self, flow: list[Record], rating: str | None) -> Iterator[Event]:
-        named = self._flow
-        for row in flow:
-            event_type = row.code("event", named["code"])
-            if event_type is None:
-                if row.text(named["code"]) is None:
-                    row.fault("unknown_code", f"{named['code']}: expected a code, found nothing")
-                continue
-            at = row.time(named["at"])
-            if at is None and row.text(named["at"]) is None:
-                row.fault("unreadable_time", f"{named['at']}: expected a time, found nothing")
-            event = Event(event_type, at, row.text(named["unit"]), note=row.text(named["note"]))
-            if event_type in ("extended", "reopened"):
-                event.old_due, event.new_due = row.due(named["old_due"]), row.due(named["new_due"])
-            if event_type == "rated":
-                if rating is None:
-                    row.remark(Said("a rating in blfs without a value in mydpj is left out", "办理方式中有评价而没有评价结果，评价不计"))
-                    continue
-                event.satisfaction = rating
-            yield event
+    def _by_flow(self, flow: Rows, ratings: Column) -> Happened:
+        kinds = steps.kinds_of(flow, self._flow, "a code")
+        rows = flow.where(kinds)
+        told = steps.happened(rows, list(filter(None, kinds)), self._flow)
+        told.satisfaction = [ratings[place] if kind == "rated" else None for place, kind in zip(told.places, told.event_type, strict=True)]
+        left_out = [kind == "rated" and not rating for kind, rating in zip(told.event_type, told.satisfaction, strict=True)]
+        for row in compress(range(len(rows)), left_out):
+            rows.record(row).remark(
+                Said("a rating in blfs without a value in mydpj is left out", "办理方式中有评价而没有评价结果，评价不计")
+            )
+        return told.where([not one for one in left_out])
 
     # --- the window ---------------------------------------------------------------------------------------------------------
 
@@ -270,21 +265,36 @@ def _refuse_page(page: dict[str, Any], page_no: int) -> None:
         raise Fault("short_page", f"{len(rows)} records on page {page_no} where {due} should be")
 
 
-def _compare(record: Record, columns: list[Event], flow: list[Event]) -> None:
+def _compare(records: Rows, columns: list[Happened], told: Happened, received: Column) -> None:
     """What the columns say and ``blfs`` does not is reported; ``blfs`` wins."""
-    told = {(event.event_type, event.occurred_at) for event in flow}
-    ended = {event.occurred_at for event in flow if event.event_type in ("closed", "withdrawn", "duplicate", "not_accepted")}
-    for event in columns:
-        agrees = (event.event_type, event.occurred_at) in told or (event.event_type == "closed" and event.occurred_at in ended)
-        if event.event_type == "rated":  # the column tells no time of it
-            agrees = any(kind == "rated" for kind, _ in told)
-        if not agrees:
-            text = f"the columns tell {event.event_type} otherwise than blfs does: blfs is taken"
-            record.remark(Said(text, f"{_COLUMN_WORDS[event.event_type]}在字段与办理方式中不一致，以办理方式为准"))
-    received = record.time("djsj")
-    if received and any(event.event_type == "received" and event.occurred_at != received for event in flow):
-        text = "blfs tells received otherwise than djsj does: djsj is taken"
-        record.remark(Said(text, "登记时间在字段与办理方式中不一致，以字段为准"))
+    seen = set(zip(told.places, told.event_type, told.occurred_at, strict=True))
+    seen |= {(place, "closed", at) for place, kind, at in seen if kind in ("withdrawn", "duplicate", "not_accepted")}
+    for one in columns:
+        kind = str(one.event_type)
+        for place, at in zip(one.places, one.occurred_at, strict=True):
+            if kind != "rated" and (place, kind, at) not in seen:
+                _remark_otherwise(records, place, kind)
+    for place, kind, at in seen:
+        if kind == "received" and received[place] is not None and at != received[place]:
+            text = "blfs tells received otherwise than djsj does: djsj is taken"
+            records.record(place).remark(Said(text, "登记时间在字段与办理方式中不一致，以字段为准"))
+
+
+def _compare_ratings(records: Rows, columns: list[Happened], told: Happened, rated: set[int]) -> None:
+    """The same of the records that are ``rated``; the column tells no time of it."""
+    in_flow = {place for place, kind in zip(told.places, told.event_type, strict=True) if kind == "rated"}
+    dated = {place for one in columns if one.event_type == "rated" for place in one.places}
+    for place in rated - in_flow:
+        if place in dated:
+            _remark_otherwise(records, place, "rated")
+        else:
+            text = "mydpj tells a rating and blfs does not: blfs is taken"
+            records.record(place).remark(Said(text, "满意度字段有评价而办理方式中没有，以办理方式为准"))
+
+
+def _remark_otherwise(records: Rows, place: int, kind: str) -> None:
+    text = f"the columns tell {kind} otherwise than blfs does: blfs is taken"
+    records.record(place).remark(Said(text, f"{_COLUMN_WORDS[kind]}在字段与办理方式中不一致，以办理方式为准"))
 
 
 def _between(start: datetime, end: datetime) -> dict[str, str]:
