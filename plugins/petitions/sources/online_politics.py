@@ -54,7 +54,7 @@ class OnlinePolitics(FileSource):
         if dispatched:
             yield Event("dispatched", dispatched, unit=record.text("承办单位"))
         answer, answered_at, closed_at = record.text(ANSWER), record.time(ANSWERED_AT), record.time("办结时间")
-        acknowledged = bool(answered_at and answer and self.acknowledges(answer))
+        acknowledged = bool(answer and self.acknowledges(answer))
         if answered_at:
             yield Event("first_reply" if acknowledged else "replied", answered_at, unit=record.text("承办单位"), note=answer)
         elif answer:
