@@ -3,6 +3,11 @@
 {% macro of_changed() -%}
 ticket_id in (select ticket_id from changed_ticket) and received_month in (select distinct received_month from changed_ticket)
 {%- endmacro %}
+{#- The rows of the versions that these tickets have now, and of those that they have no more: numbers are found sooner than names. -#}
+{% macro of_versions() -%}
+version_id in (select version_id from version union all select version_id from gone_version)
+    and received_month in (select distinct received_month from changed_ticket)
+{%- endmacro %}
 {#- Whole division: `/` of whole numbers is a fraction on one engine and whole on the other. -#}
 {% macro div(number, by) -%}
 cast(({{ number }} - {{ number }} % {{ by }}) / {{ by }} as bigint)

@@ -90,13 +90,13 @@ def explain(
         raise WrongQuestion(
             f"--as-known: expected a time at or after {versions[0].known_from.isoformat()}, when {ticket_id} was first fetched"
         )
-    at = {"ticket_id": ticket_id, "as_of": as_of, "as_known": as_known}
-    postings = warehouse.rows(f"select * from core.posting where ticket_id = :ticket_id and {STANDING}", at)
     with ledger.clocks_of(warehouse, settings, ticket_id) as clocks:
         life = Life.read(clocks, settings, as_of, as_known)
     (shown,) = warehouse.rows(
         "select title, restricted from core.content where content_id = :content_id", {"content_id": life.version["content_id"]}
     )
+    at = {"version_id": life.version["version_id"], "as_of": as_of, "as_known": as_known}
+    postings = warehouse.rows(f"select * from core.posting where version_id = :version_id and {STANDING}", at)
     posting = postings[0] if postings else None
     return Explanation(
         ticket_id=ticket_id,

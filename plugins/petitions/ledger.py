@@ -56,7 +56,8 @@ REFERENCE = ("core.event_type", "core.calendar", "core.rule")
 # By what a step finds the rows of the tickets that it is about.
 FOUND_BY = {
     **dict.fromkeys(("core.content", "core.content_event"), "content_id"),
-    **{f"core.{table}": "ticket_id" for table in ("sighting", "ticket_version", "posting", "passage", "clock")},
+    **dict.fromkeys(("core.sighting", "core.ticket_version", "core.passage"), "ticket_id"),
+    **dict.fromkeys(("core.posting", "core.clock"), "version_id"),
 }
 # So many tickets are computed at a time, and more where there would be more slices than these: each leaves some memory taken in the
 # transaction of an embedded warehouse.
@@ -191,6 +192,8 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
                 _compute(warehouse, bench, settings, parameters | {"part": part}, fresh)
             warehouse.index(FOUND_BY)
             bench.session.execute("drop table sliced_ticket")
+            for session in {bench.session, warehouse}:
+                session.execute("drop table gone_version")
             warehouse.execute("delete from control.touched")
     return {"tickets": tickets, "recomputed": int(changed)}
 
@@ -203,7 +206,7 @@ def _versions(warehouse: Warehouse, bench: Workbench) -> None:
     bench.bring("undated_content", query(UNDATED))
     bench.bring("version_before", query(BEFORE))
     bench.session.run(VERSIONS)
-    for table in ("changed_ticket", "sighting_made"):
+    for table in ("changed_ticket", "gone_version", "sighting_made"):
         bench.hand_over(table)
     warehouse.run(VERSIONS_IN)
     # Month after month, so that those of a few tickets are found without reading all.

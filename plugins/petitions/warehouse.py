@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ZONE = "Asia/Shanghai"
 FOREVER = "9999-12-31 00:00:00+08"
-WRITER_MEMORY = "1500MB"
+WRITER_MEMORY = "1200MB"
 # What it may hold of that where a session beside it computes.
 MODEST_MEMORY = "1000MB"
 

@@ -95,7 +95,7 @@ class Beside(Workbench):
 
 
 # From so many tickets on what a refresh leaves in an embedded warehouse's own session would fill its memory.
-MANY = 2_000_000
+MANY = 1_250_000
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 -- Versions from sightings (metrics.md §2). The result depends on the set of sightings only, never on the order of loading.
 -- reads:  touched_sighting, undated_content, version_before (temp)
--- writes: temp version_now, changed_ticket (whose versions are new or whose time of knowledge moved), sighting_made
+-- writes: temp version_now, changed_ticket (whose versions are new or whose time of knowledge moved), gone_version (there no more),
+--         sighting_made
 -- grain:  ticket × content × time in which it was the newest we knew
 
 create temp table sighted as
@@ -103,6 +104,9 @@ with changed as (
 select ticket_id, received_month from version_now where ticket_id in (select ticket_id from changed)
 union
 select ticket_id, received_month from version_before where ticket_id in (select ticket_id from changed);
+
+create temp table gone_version as
+select version_id from version_before where version_id not in (select version_id from version_now);
 
 drop table sighted;
 

@@ -1,4 +1,4 @@
--- The temporary tables of 200 to 211 go, all but changed_ticket. Both the warehouse and the bench run it.
+-- The temporary tables of 200 to 211 go, all but changed_ticket and gone_version. Both the warehouse and the bench run it.
 
 drop table if exists touched_sighting;
 

@@ -1,8 +1,8 @@
 -- What the changed tickets contributed to the daily figures so far, taken out. Runs before their postings are replaced.
--- reads:  changed_ticket, core.posting; of a fresh ledger nothing
+-- reads:  changed_ticket, version, gone_version, core.posting; of a fresh ledger nothing
 -- writes: temp daily_change
 -- grain:  day × source × channel × category × area × unit; a state counts from the day it is entered (+1) to the day it is left (-1)
-{% from 'macros.sql' import of_changed with context %}
+{% from 'macros.sql' import of_versions %}
 
 create temp table daily_change as
 with held as (
@@ -12,7 +12,7 @@ with held as (
         -cast(valid and not closed as integer) as is_open,
         -cast(valid and close_class = 'overdue' as integer) as is_overdue
     from core.posting p
-    where known_to = timestamptz '9999-12-31 00:00:00+08' and {{ 'false' if fresh else of_changed() }}
+    where known_to = timestamptz '9999-12-31 00:00:00+08' and {{ 'false' if fresh else of_versions() }}
 ),
 contribution as (
     select *, cast(valid_from as date) as day, 0 as received_count, 0 as closed_count, is_open as open_change, is_overdue as overdue_change
