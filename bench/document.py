@@ -52,8 +52,8 @@ def _load(results: list[Result]) -> Iterator[str]:
     yield "## End to end: landed records to marts"
     yield ""
     yield "Ours checks, normalises, masks, quarantines, loads and computes versions, clocks, ledger and marts; the others only load."
-    yield "A ratio above 1 says how many times longer the other takes for one record. Small histories tell of starts: each of our eight or"
-    yield "more batches starts its checks anew. Where a history holds more than 100 thousand records"
+    yield "A ratio above 1 says how many times longer the other takes for one record. Small histories tell of starts: the processes that"
+    yield "check start once, and each of our eight or more batches is judged by itself. Where a history holds over 100 thousand records"
     yield "the alternatives load a sample of so many, some of every batch, and are compared by the record, starts of processes included."
     yield ""
     for engine, tickets in sorted({(result.engine, result.tickets) for result in results}):

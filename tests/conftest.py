@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.engines import empty_warehouse, postgres_server  # noqa: F401 - fixtures
 from tests.nightly.office import YEAR, County, Office, county
@@ -19,6 +20,10 @@ from tests.nightly.office import YEAR, County, Office, county
 _AIRFLOW_HOMES = Path(__file__).resolve().parents[1] / ".cache" / "test-airflow"
 os.environ["AIRFLOW_HOME"] = str(_AIRFLOW_HOMES / os.environ.get("PYTEST_XDIST_WORKER", "alone"))
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+# No test is about how fast the machine is: an example may take longer where much else is at work.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
