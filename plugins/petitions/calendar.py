@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,6 +59,14 @@ def days(settings: Settings) -> tuple[Day, ...]:
     :raises CalendarError: where ``closures.csv`` holds a line that cannot be used.
     """
     return _days(closures(settings.config_file("closures.csv")))
+
+
+def is_working(settings: Settings, day: date) -> bool:
+    """Whether one day is worked, without the hundred years around it.
+
+    :raises CalendarError: where ``closures.csv`` holds a line that cannot be used.
+    """
+    return _judged(day, {closure.day: closure for closure in closures(settings.config_file("closures.csv"))})[0]
 
 
 def rows(settings: Settings) -> pa.Table:
@@ -137,16 +146,10 @@ def _closure(told: dict[str, str | None]) -> tuple[Closure | None, str]:
 
 @lru_cache(maxsize=4)
 def _days(own: tuple[Closure, ...]) -> tuple[Day, ...]:
-    noticed = _notices()
     local = {closure.day: closure for closure in own}
     span = [FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days + 1)]
     published = published_years()
-    judged: list[tuple[bool, str | None]] = []
-    for day in span:
-        working, name = noticed.get(day) or (day.weekday() < 5, None)
-        if day in local:
-            working, name = local[day].kind == "working", local[day].name or name
-        judged.append((working, name))
+    judged = [_judged(day, local) for day in span]
     following = _next_weekday(LAST_DAY + timedelta(days=1))
     onward: list[date] = []
     for day, (working, _) in zip(reversed(span), reversed(judged), strict=True):
@@ -159,6 +162,15 @@ def _days(own: tuple[Closure, ...]) -> tuple[Day, ...]:
     return tuple(held)
 
 
+def _judged(day: date, local: Mapping[date, Closure]) -> tuple[bool, str | None]:
+    """Whether a day is worked and what it is called: the office's own word before the notices', these before the week's."""
+    working, name = _notices().get(day) or (day.weekday() < 5, None)
+    if day in local:
+        return local[day].kind == "working", local[day].name or name
+    return working, name
+
+
+@cache
 def _notices() -> dict[date, tuple[bool, str]]:
     """What the notices say of single days: public holidays, and weekend days to be worked."""
     from chinese_calendar.constants import Holiday, holidays, workdays

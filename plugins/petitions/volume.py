@@ -41,9 +41,9 @@ def remark(warehouse: Warehouse, manifest: Manifest, settings: Settings) -> str 
     if abs(found - middle) < LEAST_DIFFERENCE or checks.volume_low * middle <= found <= checks.volume_high * middle:
         return None
     off = f"below {checks.volume_low:g} times" if found < middle else f"above {checks.volume_high:g} times"
-    kind = "working day" if _is_working(day, settings) else "day off"
-    days = "working days" if _is_working(day, settings) else "days off"
-    low, kinds = found < middle, "工作日" if _is_working(day, settings) else "休息日"
+    kind = "working day" if calendar.is_working(settings, day) else "day off"
+    days = "working days" if calendar.is_working(settings, day) else "days off"
+    low, kinds = found < middle, "工作日" if calendar.is_working(settings, day) else "休息日"
     return Said(
         f"{SOURCE_LABELS[manifest.source]}: {found} tickets registered on {day} ({day:%A}, {kind}); "
         f"the last {len(compared)} {days} had {middle:g} in the middle; {off}",
@@ -81,11 +81,8 @@ def _comparable_days(warehouse: Warehouse, source: str, day: date, settings: Set
     """The days before of the same kind, from the first that the lane ever asked for as a whole."""
     first = warehouse.value("select min(window_from) from control.batch where source = :source", {"source": source})
     before = [day - LOOK_BACK + place * _DAY for place in range(LOOK_BACK.days)]
-    return [one for one in before if _midnight(one) >= first and _is_working(one, settings) == _is_working(day, settings)]
-
-
-def _is_working(day: date, settings: Settings) -> bool:
-    return calendar.days(settings)[(day - calendar.FIRST_DAY).days].is_working
+    kind = calendar.is_working(settings, day)
+    return [one for one in before if _midnight(one) >= first and calendar.is_working(settings, one) == kind]
 
 
 def _midnight(day: date) -> datetime:
