@@ -319,8 +319,11 @@ def quarantine_replay(record_ids: Sequence[str], form: str) -> None:
     outcomes = bad_records.replay(Settings.from_environment(), record_ids)
     columns = [field.name for field in fields(bad_records.Outcome)]
     _print([vars(one) for one in outcomes], form, ("id", "batch_id", "source_no", "status", "reason"), columns)
-    still = sum(one.status == "open" for one in outcomes)
-    click.echo(f"{len(outcomes) - still} loaded, {still} still bad and open" if outcomes else "nothing to replay", err=True)
+    # One line for each batch that shows a record; what is counted are records.
+    still = {one.id for one in outcomes if one.status == "open"}
+    loaded = {one.id for one in outcomes} - still
+    told = f"{len(loaded)} loaded, {len(still)} still bad and open" if outcomes else "nothing to replay"
+    click.echo(told, err=True)
 
 
 @quarantine.command("dismiss")

@@ -197,6 +197,7 @@ def test_retry_after(told: Any, seconds: float | None) -> None:
 STOPPED = [
     (Reply({"error": "updatedFrom: not acceptable, call 13800000001"}, 400), ["status 400", "updatedFrom: not acceptable", "138****0001"]),
     (Reply({"error": "no"}, 403), ["status 403", "authorise"]),
+    (Reply({}, 429, {"Retry-After": "86400"}), ["status 429, asking to wait 86400 s", "requests_per_second"]),
     (Reply({"total": 1, "records": [], "nextCursor": None}), ["key items", "no such key"]),
     (Reply({"items": [], "nextCursor": None}), ["key total", "no such key"]),
     (Reply({"total": 0, "items": []}), ["key nextCursor", "no such key"]),

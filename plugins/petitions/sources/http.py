@@ -246,9 +246,10 @@ class HttpLane:
     def stopped(self, fault: Fault, tries: int = 1) -> LaneStopped:
         """The one line of a lane that gave up."""
         cure = REMEDIES[fault.key].cure.format(connection=self.variable, source=self.source)
+        asked = f", asking to wait {fault.wait_s:.0f} s" if fault.wait_s else ""
         again = f" ({tries} attempts)" if tries > 1 else ""
         kind = LaneStopped if fault.do == "stop" else LaneDown
-        text = f"{self.source}: expected an answer from {self.base}, found {fault.found}{again}; {cure}"
+        text = f"{self.source}: expected an answer from {self.base}, found {fault.found}{asked}{again}; {cure}"
         return kind(Said(text, REMEDIES[fault.key].printed))
 
     def checked(self, answer: Raw, envelope: Mapping[str, str]) -> Raw:
