@@ -5,16 +5,19 @@ A word that is none of the project's would be taken for a code that means nothin
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from petitions.model import EVENT_TYPES
 from petitions.record import FieldMap
-from petitions.settings import Settings, SettingsError
+from petitions.settings import CHECKOUT, Settings, SettingsError
 from petitions.sources import source_class
 from petitions.time_limits import UNITS
 
 POPULATIONS = ("appeals", "cases", "visits")
+#: Sections that say where a platform keeps what. All keys that such a section of ours has are needed.
+PLACES = ("flow", "visit", "columns", "tables")
 #: The words of the code tables that any platform may have; of its own tables a platform tells them (:attr:`Source.words`).
 WORDS: dict[str, tuple[str, ...]] = {
     "event": EVENT_TYPES,
@@ -52,12 +55,21 @@ def _faults(name: str, told: Mapping[str, Any]) -> Iterator[str]:
     for attribute, field in fields.items():
         if not isinstance(field, str) and not _texts(field):
             yield f"[fields] {attribute}: expected the name of a field, found {field!r}"
+    for section, key in _needed(name):
+        if key not in told.get(section, {}):
+            yield f"[{section}] {key}: expected what the map of this program has there ({CHECKOUT / 'config'}), found none"
     for table, rows in told.get("codes", {}).items():
         words = platform.words.get(table) or WORDS.get(table)
         for code, word in rows.items():
             if not isinstance(word, str) or (word and words and word not in words):
                 expected = f"one of {', '.join(words)}" if words else "a word"
                 yield f'[codes.{table}] {code}: expected {expected}, or "" where the code says nothing, found {word!r}'
+
+
+def _needed(name: str) -> Iterator[tuple[str, str]]:
+    ours = CHECKOUT / "config" / "sources" / f"{name}.toml"
+    told = tomllib.loads(ours.read_text(encoding="utf-8")) if ours.exists() else {}
+    return ((section, key) for section in PLACES for key in told.get(section, ()))
 
 
 def _texts(told: Any) -> bool:
