@@ -1,7 +1,7 @@
 """`airflow backfill create` over the first days of the demo year, each a run of its own in the services of `make up`: the tables are those
 of one run over all of them.
 
-PETITIONS_TEST_BACKFILL_DAYS says how many days; 365 is the whole year, which takes hours where there are two processors.
+PETITIONS_TEST_BACKFILL_DAYS says how many days; 365 is the whole year, which takes an hour where there are two processors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.airflow_services import NIGHTLY, make_up, open_folder
-from tests.nightly.office import County, figures, state
+from tests.nightly.office import County, figures, known_now
 
 DAYS = int(os.environ.get("PETITIONS_TEST_BACKFILL_DAYS", "4"))
 FIRST = date(2023, 1, 1)
@@ -33,11 +33,11 @@ def test_days_one_by_one_and_some_again_and_backwards(demo_county: County, tmp_p
         api.unpause(NIGHTLY)
         services.backfill(NIGHTLY, str(FIRST), str(after), "--max-active-runs", "2")
         assert api.backfilled(NIGHTLY, DAYS * PATIENCE_S) == {"success": DAYS, "failed": 0}
-        assert state(one_by_one) == state(at_once)
+        assert known_now(one_by_one) == known_now(at_once)
         again = ("--run-backwards", "--reprocess-behavior", "completed", "--dag-run-conf", '{"refetch": true}')
         services.backfill(NIGHTLY, str(after - timedelta(days=2)), str(after), *again)
         assert api.backfilled(NIGHTLY, DAYS * PATIENCE_S) == {"success": DAYS, "failed": 0}
         assert len(one_by_one.batches()) == 5 * (DAYS + 2)
-        assert state(one_by_one) == state(at_once)
+        assert known_now(one_by_one) == known_now(at_once)
         assert figures(one_by_one) == figures(at_once)
         services.interrupt()

@@ -259,6 +259,12 @@ def state(office: Office, *, knowledge: bool = False) -> dict[str, list[str]]:
     return {name: comparable(office.rows(query), left_out) for name, (query, left_out) in tables.items()}
 
 
+def known_now(office: Office) -> dict[str, list[str]]:
+    """Without how often what we knew of a ticket changed: of exports read on one day only the newest was ever known, of exports read
+    one by one, in their order or in another, each was known for a while."""
+    return {name: rows for name, rows in state(office).items() if name != "versions"}
+
+
 def figures(office: Office) -> dict[str, Any]:
     """The figures of the year that an office prints, without the moment of knowledge."""
     told: dict[str, Any] = {population: office.metrics(population, "--by", "source,month") for population in ("appeals", "cases", "visits")}

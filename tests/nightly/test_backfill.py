@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nightly.office import CHECKOUT, County, Office, figures, state
+from tests.nightly.office import CHECKOUT, County, Office, figures, known_now, state
 
 
 def test_windows_in_any_order_overlapping_and_twice(demo_county: County, tmp_path: Path) -> None:
@@ -43,12 +43,6 @@ def test_the_demo_year_day_by_day_and_in_an_order_by_chance(demo_county: County,
     for office in (in_order, by_chance):
         assert known_now(office) == known_now(loaded_year)
         assert figures(office) == figures(loaded_year)
-
-
-def known_now(office: Office) -> dict[str, list[str]]:
-    """Without how often what we knew of a ticket changed: of exports read on one day only the newest was ever known, of exports read
-    one by one, in their order or in another, each was known for a while."""
-    return {name: rows for name, rows in state(office).items() if name != "versions"}
 
 
 def day_by_day(office: Office, *words: str) -> subprocess.Popen[str]:
