@@ -147,6 +147,8 @@ class DuckDB(Warehouse):
             writing: dict[str, Any] = {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False}
             self._connection = duckdb.connect(str(file), config=writing | spilling)
         self._connection.execute(f"set timezone = '{ZONE}'")
+        # Where Python was started without a file (python -c, forkserver) the engine draws a bar on standard output, among the results.
+        self._connection.execute("set enable_progress_bar = false")
 
     def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:
         used = _used(statement, parameters)
