@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from petitions import warehouse
 from petitions.progress import counted, watch
+from petitions.settings import Settings
 from tests.nightly.office import YEAR, County, program
 
 
@@ -40,6 +42,13 @@ def test_a_run_in_a_terminal_shows_how_far_it_is(demo_county: County, tmp_path: 
     printed = (tmp_path / "out").read_text(encoding="utf-8")
     assert "Every lane reconciled" in printed
     assert "\x1b" not in printed
+
+
+def test_the_embedded_engine_shows_nothing_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bar would stand on standard output, among the results, wherever Python was started without a file."""
+    monkeypatch.setenv("PETITIONS_HOME", str(tmp_path))
+    with warehouse.writer(Settings.from_environment()) as held:
+        assert held.value("select current_setting('enable_progress_bar')") is False
 
 
 def _read(terminal: int) -> str:
