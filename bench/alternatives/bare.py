@@ -75,7 +75,8 @@ class _Copy:
         columns = ", ".join(f"{column.name} {_TYPES.get(str(column.type), 'text')}" for column in content.schema)
         self.session.execute(f"create table if not exists {name} ({columns})")
         text = io.BytesIO()
-        pyarrow.csv.write_csv(content, text, pyarrow.csv.WriteOptions(include_header=False))
+        # In one piece: behind an empty one pyarrow's writer begins with zeros.
+        pyarrow.csv.write_csv(content.combine_chunks(), text, pyarrow.csv.WriteOptions(include_header=False))
         begun = time.perf_counter()
         with self.session.cursor() as cursor, cursor.copy(f"copy {name} from stdin (format csv)") as copy:
             for start in range(0, len(text.getbuffer()), 1 << 20):
