@@ -13,9 +13,10 @@ from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
+from petitions.kept import SHORT, keep
 from petitions.record import Record
 from petitions.sources.base import Raw
-from petitions.values import CLEANED, PLAIN_MILLISECONDS, SHORT, end_of_day, keep, plain, read_time, stamp
+from petitions.values import CLEANED, PLAIN_MILLISECONDS, end_of_day, plain, read_time, stamp
 
 #: How a field, given as ``name``, is read from a record.
 Reader = Callable[..., Any]

@@ -14,11 +14,12 @@ import msgspec
 
 from petitions import privacy
 from petitions.columns import Column, Kept, Reader, Rows
+from petitions.kept import keep
 from petitions.model import BEIJING, Event, Happened, Ticket
 from petitions.record import CONTENT, FieldMap, Record
 from petitions.sources.base import LaneStopped, Raw, Source
 from petitions.time_limits import MOST_AMOUNT, Limit
-from petitions.values import CANONICAL, NUMBER, WHOLE, end_of_day, excerpt, keep, plain, read_time, stamp
+from petitions.values import CANONICAL, NUMBER, WHOLE, end_of_day, excerpt, plain, read_time, stamp
 
 # The attributes that are read one by one, in the order in which their faults are told.
 _READ = (

@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from petitions.kept import SHORT, keep
+
 KEY_BYTES = 32
 
 
@@ -201,9 +203,8 @@ _ANY_RUN = re.compile(rf"\d{_BETWEEN}{{5}}")
 _UNMASKED_REST = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|(?<!\*)\d{5,}")
 
 
-# Stock phrases come again and again; so many texts without anything to mask are remembered, of so many characters.
-_HARMLESS: set[str] = set()
-_KEPT, _SHORT = 20_000, 32
+# Texts without anything to mask.
+_HARMLESS: dict[str, str] = {}
 
 
 def _masked_numbers(text: str) -> str:
@@ -213,10 +214,8 @@ def _masked_numbers(text: str) -> str:
         text = _EMAIL.sub(lambda found: f"{found.group()[0]}***@{found[1]}", text)
     if _ANY_RUN.search(text):
         return _RUN.sub(_masked_run, text)
-    if len(text) <= _SHORT:
-        if len(_HARMLESS) >= _KEPT:
-            _HARMLESS.clear()
-        _HARMLESS.add(text)
+    if len(text) <= SHORT:
+        keep(_HARMLESS, text, text)
     return text
 
 

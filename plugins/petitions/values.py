@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from petitions import privacy
+from petitions.kept import SHORT, keep
 from petitions.model import BEIJING
 
 #: A spreadsheet keeps 15 digits of a number.
@@ -21,19 +22,6 @@ def clean(text: str) -> str | None:
     """Text as people wrote it: without BOM, ``_x000D_``, tags, entities, padding and control characters, digits half-width."""
     # Most texts need none of it, which one look tells.
     return (text if _ORDINARY.fullmatch(text) else _cleaned(text)) or None
-
-
-#: Units, codes and stock phrases come again and again, and have at most so many characters; longer texts do not come again.
-SHORT = 32
-# So many values are kept.
-_KEPT = 20_000
-
-
-def keep(kept: dict[Any, Any], value: Any, found: Any) -> None:
-    """Keep what a value was read as, within bounds."""
-    if len(kept) >= _KEPT:
-        kept.clear()
-    kept[value] = found
 
 
 class _Cleaned(dict[str, str | None]):
