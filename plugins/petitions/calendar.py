@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
@@ -61,12 +61,13 @@ def days(settings: Settings) -> tuple[Day, ...]:
     return _days(closures(settings.config_file("closures.csv")))
 
 
-def is_working(settings: Settings, day: date) -> bool:
-    """Whether one day is worked, without the hundred years around it.
+def working(settings: Settings) -> Callable[[date], bool]:
+    """What tells of a few days whether they are worked, without the hundred years around them; ``closures.csv`` is read once.
 
     :raises CalendarError: where ``closures.csv`` holds a line that cannot be used.
     """
-    return _judged(day, {closure.day: closure for closure in closures(settings.config_file("closures.csv"))})[0]
+    local = {closure.day: closure for closure in closures(settings.config_file("closures.csv"))}
+    return lambda day: _judged(day, local)[0]
 
 
 def rows(settings: Settings) -> pa.Table:

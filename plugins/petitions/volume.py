@@ -6,6 +6,7 @@ compared with the working days, or the days off, of the four weeks before, by ``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
@@ -34,16 +35,16 @@ def remark(warehouse: Warehouse, manifest: Manifest, settings: Settings) -> str 
     day = judged_day(manifest)
     if day is None:
         return None
-    counts, compared = _counts(warehouse, manifest, day), _comparable_days(warehouse, manifest.source, day, settings)
+    is_working = calendar.working(settings)
+    counts, compared = _counts(warehouse, manifest, day), _comparable_days(warehouse, manifest.source, day, is_working)
     if len(compared) < LEAST_DAYS:
         return None
     found, middle, checks = counts.get(day, 0), median(counts.get(one, 0) for one in compared), settings.options.checks
     if abs(found - middle) < LEAST_DIFFERENCE or checks.volume_low * middle <= found <= checks.volume_high * middle:
         return None
     off = f"below {checks.volume_low:g} times" if found < middle else f"above {checks.volume_high:g} times"
-    kind = "working day" if calendar.is_working(settings, day) else "day off"
-    days = "working days" if calendar.is_working(settings, day) else "days off"
-    low, kinds = found < middle, "工作日" if calendar.is_working(settings, day) else "休息日"
+    kind, days, kinds = ("working day", "working days", "工作日") if is_working(day) else ("day off", "days off", "休息日")
+    low = found < middle
     return Said(
         f"{SOURCE_LABELS[manifest.source]}: {found} tickets registered on {day} ({day:%A}, {kind}); "
         f"the last {len(compared)} {days} had {middle:g} in the middle; {off}",
@@ -77,12 +78,11 @@ def _counts(warehouse: Warehouse, manifest: Manifest, day: date) -> dict[date, i
     return {row["day"]: row["tickets"] for row in rows}
 
 
-def _comparable_days(warehouse: Warehouse, source: str, day: date, settings: Settings) -> list[date]:
+def _comparable_days(warehouse: Warehouse, source: str, day: date, is_working: Callable[[date], bool]) -> list[date]:
     """The days before of the same kind, from the first that the lane ever asked for as a whole."""
     first = warehouse.value("select min(window_from) from control.batch where source = :source", {"source": source})
     before = [day - LOOK_BACK + place * _DAY for place in range(LOOK_BACK.days)]
-    kind = calendar.is_working(settings, day)
-    return [one for one in before if _midnight(one) >= first and calendar.is_working(settings, one) == kind]
+    return [one for one in before if _midnight(one) >= first and is_working(one) == is_working(day)]
 
 
 def _midnight(day: date) -> datetime:
