@@ -314,6 +314,28 @@ def test_numbers_of_persons_in_the_names_of_units_and_categories_are_masked() ->
 
 
 @pytest.mark.parametrize(
+    ("name", "unit", "masked"),
+    [
+        ("李小明", "县住建局（李小明反映）", "县住建局（李**反映）"),
+        ("王五、欧阳小明", "欧阳小明专班", "欧阳**专班"),
+        ("李 四", "李四专班", "李**专班"),
+        # what is no person keeps its name: the unit would be torn in two
+        ("平山街道", "平山街道办事处", "平山街道办事处"),
+        ("惠东", "惠东县住建局", "惠东县住建局"),
+        ("高新区", "高新区管委会", "高新区管委会"),
+        ("匿名", "匿名来信办", "匿名来信办"),
+    ],
+)
+def test_the_petitioner_is_masked_in_the_names_of_units(name: str, unit: str, masked: str) -> None:
+    told = MAP | {"fields": MAP["fields"] | {"unit": "desk"}}
+    steps = [{"kind": 10, "when": "2023-10-01", "office": office} for office in (unit, "城管局")]
+    ticket = read(told=told, name=name, desk=unit, steps=steps).ticket
+    assert ticket is not None
+    assert ticket.unit == masked
+    assert [event.unit for event in ticket.events] == [None, masked, "城管局"]
+
+
+@pytest.mark.parametrize(
     ("raw", "rules"),
     [
         ({"no": ""}, ["missing_field"]),

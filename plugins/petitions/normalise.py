@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from itertools import accumulate, chain, compress
+from itertools import accumulate, chain, compress, pairwise
 from typing import Any
 
 import msgspec
@@ -284,6 +284,7 @@ class Normaliser:
             told[attribute] = list(map(privacy.mask_text, told[attribute], names))
         for attribute in _LABELS:
             told[attribute] = list(map(privacy.mask_label, told[attribute]))
+        _mask_units(told["unit"], events, names)
         for attribute, mask in _MASKS.items():
             told[attribute] = list(map(mask, told[attribute]))
         by_record = events.by_record()
@@ -356,6 +357,18 @@ def _in_order(happened: list[Happened], good: list[bool], names: list[tuple[str,
     columns["note"] = list(map(privacy.mask_text, columns["note"], map(names.__getitem__, places)))
     counts = Counter(places)
     return Events([counts[place] for place in range(len(good))], columns)
+
+
+def _mask_units(units: Column, events: Events, names: list[tuple[str, ...]]) -> None:
+    """Masks the petitioner in the names of units. Hardly ever is one there: which records could have one is seen by two characters."""
+    of_events = events.columns["unit"]
+    pairs = {first + second for unit in {*units, *of_events} - {None} for first, second in pairwise(unit)}
+    for place, told in enumerate(names):
+        if any(name[:2] in pairs for name in told) and (persons := privacy.person_names(told)):
+            units[place] = privacy.mask_text(units[place], persons)
+            start = sum(events.counts[:place])
+            for at in range(start, start + events.counts[place]):
+                of_events[at] = privacy.mask_text(of_events[at], persons)
 
 
 def _joined(happened: list[Happened], name: str) -> Column:

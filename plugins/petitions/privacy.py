@@ -67,6 +67,12 @@ def mask_label(text: str | None) -> str | None:
     return mask_text(text)
 
 
+def person_names(names: Iterable[str]) -> list[str]:
+    """Of the names those that are a person's by all appearance: what else petitions (an office, a firm, a nickname taken from the county's
+    name) may be part of a unit's name in honour, and a unit torn in two would be counted wrongly."""
+    return [name for name in names if _PERSON.fullmatch(name)]
+
+
 def names_in(text: str | None) -> tuple[str, ...]:
     """The names a petitioner field holds that are worth looking for in the record's free text, longest first.
 
@@ -163,6 +169,16 @@ _PLAIN_NAME = re.compile(r"[\u3400-\u9fff]{2,8}")
 _CHINESE_NAME = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff] ?[\u3400-\u9fff\U00020000-\U0003ffff]")
 # Registers set short names wide: 李 四.
 _SPREAD = re.compile(r"[\u3400-\u9fff](?: [\u3400-\u9fff]){1,3}")
+
+# The surnames of nine persons in ten.
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩冯邓曹彭曾肖萧田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付傅"
+    "方白邹孟熊秦邱江尹薛闫阎段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤温康施文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞左柳"
+)
+# A name of a person, which does not end as the names of offices, firms and places do.
+_PERSON = re.compile(
+    rf"(?:{_COMPOUND}|[{_SURNAMES}])(?: ?[\u3400-\u9fff\U00020000-\U0003ffff]){{1,3}}(?<![局委办镇乡村所队司府站部院校区县市会处科股厅室组店厂])"
+)
 
 
 def _closed_up(text: str) -> str:
