@@ -35,6 +35,12 @@ def test_every_error_of_a_platform_has_a_sentence_for_the_office(key: str) -> No
     assert chinese(REMEDIES[key].printed)
 
 
+@pytest.mark.parametrize("key", REMEDIES)
+def test_every_file_that_a_cure_names_is_there(key: str) -> None:
+    cure = REMEDIES[key].cure.format(connection="AIRFLOW_CONN_X", source="hotline_12345")
+    assert [path for path in re.findall(r"[\w.]+(?:/[\w.]+)+", cure) if not (CHECKOUT / path).exists()] == []
+
+
 @pytest.mark.parametrize("file", sorted((CHECKOUT / "expectations").glob("*.json")), ids=lambda file: file.stem)
 def test_every_yellow_check_has_a_sentence_for_the_office(file: Path) -> None:
     for one in json.loads(file.read_text(encoding="utf-8"))["expectations"]:

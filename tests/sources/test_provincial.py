@@ -250,7 +250,7 @@ STOPPED = [
     (Reply({"code": 40101, "msg": "签名错误", "data": None}), 1, ["app secret", "AIRFLOW_CONN_PETITIONS_PROVINCIAL"]),
     (Reply({"code": 40102, "msg": "", "data": None}), 1, ["clock"]),
     (Reply({"code": 40301, "msg": "", "data": None}), 1, ["not authorised"]),
-    (Reply({"code": 77, "msg": "电话13800000001有误", "data": None}), 1, ["code 77", "138****0001"]),
+    (Reply({"code": 77, "msg": "电话13800000001有误", "data": None}), 1, ["code 77", "138****0001", "platform's operator"]),
     (Reply("", 302, {"Location": "/login"}), 1, ["status 302", "log-in page"]),
     (Reply("", 404), 1, ["status 404"]),
     (Reply({"code": "0", "data": {}}), 1, ["key code", "text"]),

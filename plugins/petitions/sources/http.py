@@ -68,7 +68,7 @@ REMEDIES: dict[str, Remedy] = {
     ),
     "http_400": Remedy(
         "stop",
-        "the platform refuses the question: compare its interface document with docs/sources of this project",
+        "the platform refuses the question: compare its interface document with plugins/petitions/sources/{source}.py",
         "平台不接受本次查询，请对照平台接口文档",
     ),
     "http_401": Remedy("stop", "correct login and password in {connection}", "平台拒绝登录，请更正连接的账号和密钥"),
@@ -128,7 +128,7 @@ REMEDIES: dict[str, Remedy] = {
     "code_50001": Remedy("retry", "the platform stays busy: run again later", "平台一直繁忙，请稍后重新取数"),
     "code_unknown": Remedy(
         "stop",
-        "ask the platform's operator what this code means, and add it to REMEDIES in petitions/sources/http.py",
+        "ask the platform's operator, with this line, what the code means and how it is cured",
         "平台返回了未登记的错误码，请联系平台方",
     ),
     # of the token of the hotline
