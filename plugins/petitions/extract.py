@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,7 +43,8 @@ def extract(
     asked = _asked(source, window, now, look_back_days)
     with landing.open_batch(source.name, window, asked, started=fetched_at_clock(), afresh=afresh) as batch:
         pull = _Pull(source, batch, set(open_numbers) if source.lookup_size else set())
-        asked_by_number = pull.window(read_files)
+        known = {(one.name, one.bytes) for landed in landing.batches(source.name) for one in landed.files if one.export_date}
+        asked_by_number = pull.window(Ask(read_files=read_files, known_files=frozenset(known), afresh=afresh, now=now))
         pull.look_up(asked_by_number)
         return batch.complete(
             fetched_at=fetched_at_clock().astimezone(BEIJING).replace(microsecond=0),
@@ -74,11 +76,11 @@ class _Pull:
         if batch.notes:
             self._take_up(batch.notes)
 
-    def window(self, read_files: frozenset[str]) -> list[str]:
+    def window(self, ask: Ask) -> list[str]:
         """Land the window; the numbers that remain to be asked for."""
         if self.asked is not None:
             return self.asked
-        ask = Ask(window=self.batch.asked, read_files=read_files, resume=self.resume, landed=self.batch.landed)
+        ask = replace(ask, window=self.batch.asked, resume=self.resume, landed=self.batch.landed)
         for page in counted(self.source.pages(ask), f"{self.source.name}: records fetched", each=lambda page: len(page.records)):
             self._land(page)
             self.unseen -= self._numbers(page.records)

@@ -94,7 +94,7 @@ def extract(source: str, window_from: date | None, window_to: date | None, run_i
     warehouse.bring_up_to_date(settings)
     with _held(settings) as held:
         window = _window(held, settings, source, window_from, window_to)
-        read_files = frozenset() if refetch or held is None else _read_files(held, source)
+        read_files = frozenset() if held is None else _read_files(held, source)
         open_numbers = [] if held is None or not platform.lookup_size else _open_numbers(held, source)
     manifest = land(
         platform,

@@ -129,3 +129,34 @@ def test_a_file_without_a_date_is_named(board: Board) -> None:
     (cause,) = ended.causes
     assert "网络问政_2023.xlsx" in cause
     assert board.answered() == (0, 1)
+
+
+def test_a_file_that_no_window_reaches_is_named_until_it_is_read(board: Board) -> None:
+    night = ("--from", "2023-03-20", "--to", "2023-03-20", "--source", "online_politics")
+    board.drop("20230320", OTHER)
+    ended_well([board.office.run(*night)])
+    board.drop("20230316", ASKED)  # one day older than the look-back
+    (board.folder / "网络问政_20230310_13800000001.csv").write_bytes(b"")
+    board.drop("20991231", ANSWERED)
+    ended_well([board.office.run(*night), board.office.run(*night, "--refetch")])
+    for batch in board.office.batches()[1:]:
+        assert batch["status"] == "yellow"
+        left, ahead = batch["messages"][-2:]
+        assert "网络问政_20230310_138****0001.csv, 网络问政_20230316.xlsx" in left and "网络问政_20230320" not in left
+        assert "petitions run --source online_politics --from 2023-03-10 --to 2023-03-16" in left
+        assert "网络问政_20991231.xlsx" in ahead
+    (board.folder / "网络问政_20230310_13800000001.csv").unlink()
+    ended_well([board.office.run("--from", "2023-03-10", "--to", "2023-03-16", "--source", "online_politics"), board.office.run(*night)])
+    assert board.answered() == (0, 2)
+    assert [message for message in board.office.batches()[-1]["messages"] if "petitions run" in message] == []
+
+
+def test_an_old_file_that_is_written_anew_is_named(board: Board) -> None:
+    board.drop("20230305", ASKED)
+    night = ("--from", "2023-03-20", "--to", "2023-03-20", "--source", "online_politics")
+    ended_well([board.run(), board.office.run(*night)])
+    assert board.office.batches()[-1]["messages"] == []
+    board.drop("20230305", ANSWERED)
+    ended_well([board.office.run(*night)])
+    (left,) = board.office.batches()[-1]["messages"]
+    assert "网络问政_20230305.xlsx" in left

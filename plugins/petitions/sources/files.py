@@ -73,6 +73,8 @@ class FileSource(Source):
             return
         first, last = (at.astimezone(BEIJING).date() for at in (ask.window.start, ask.window.end))
         tally = _Tally(self)
+        left: list[Drop] = []
+        ahead: list[Drop] = []
         with _working_folder(self.settings.landing / self.name / "working") as folder:
             for drop in self._drops():
                 if drop.export_date is None:
@@ -82,8 +84,12 @@ class FileSource(Source):
                     )
                     yield Page(total=tally.total, errors=[_told_of(drop, told)])
                 elif first <= drop.export_date <= last:
-                    yield from self._page(drop, folder, ask.read_files, tally)
-        yield Page(total=tally.total)
+                    yield from self._page(drop, folder, frozenset() if ask.afresh else ask.read_files, tally)
+                elif drop.export_date < first and not self._was_read(drop, folder, ask):
+                    left.append(drop)
+                elif ask.now and drop.export_date > ask.now.astimezone(BEIJING).date():
+                    ahead.append(drop)
+        yield Page(total=tally.total, messages=[*self._told_left(left), *_told_ahead(ahead)])
 
     def records(self, landed: Path) -> Iterator[Raw]:
         """The rows of a file that are not blank.
@@ -178,6 +184,32 @@ class FileSource(Source):
         tally.add(digest, numbers)
         yield Page(total=tally.total, file=copy, messages=[_told_of(drop, message) for message in messages])
         copy.unlink(missing_ok=True)
+
+    def _was_read(self, drop: Drop, folder: Path, ask: Ask) -> bool:
+        """Whether some batch read the file; only one that is not landed under its name and size is opened for that."""
+        if (drop.name, drop.size) in ask.known_files:
+            return True
+        copy = folder / drop.name
+        try:
+            return self._fetch(drop, copy) in ask.read_files
+        except FileRefused:
+            return False
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _told_left(self, left: list[Drop]) -> list[str]:
+        """Files that came, or were changed, when no night looks for their date any more: ``left`` is in the order of dates."""
+        if not left:
+            return []
+        oldest, newest = left[0].export_date, left[-1].export_date
+        names = _names(left)
+        return [
+            Said(
+                f"never read, for older than the days asked for: {names}; read by "
+                f"`petitions run --source {self.name} --from {oldest} --to {newest}`, or take out of the folder what is not to be read",
+                f"导出日期早于本次取数时段、从未读取的文件：{names}；请补取{oldest}至{newest}，或将无需读取的移出文件夹",
+            )
+        ]
 
     def _fetch(self, drop: Drop, copy: Path) -> str:
         """Copy the file out of the folder, so that it cannot change between two looks; its sha256."""
@@ -283,6 +315,24 @@ def _told_of(drop: Drop, told: str) -> str:
         return told
     masked = told.replace(drop.name, shown)
     return Said(masked, told.printed.replace(drop.name, shown)) if isinstance(told, Said) else masked
+
+
+def _told_ahead(ahead: list[Drop]) -> list[str]:
+    if not ahead:
+        return []
+    names = _names(ahead)
+    return [
+        Said(
+            f"not read, for their export date lies in the future: {names}; rename what is dated wrongly",
+            f"导出日期在将来、未读取的文件：{names}；日期有误的请改名",
+        )
+    ]
+
+
+def _names(drops: list[Drop]) -> str:
+    """The first three by name, the rest by number."""
+    shown = ", ".join(privacy.mask_text(drop.name) or "" for drop in drops[:3])
+    return shown if len(drops) <= 3 else f"{shown} … ({len(drops)})"
 
 
 def export_date(name: str) -> date | None:
