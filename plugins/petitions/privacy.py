@@ -177,7 +177,8 @@ _SURNAMES = (
 )
 # A name of a person, which does not end as the names of offices, firms and places do.
 _PERSON = re.compile(
-    rf"(?:{_COMPOUND}|[{_SURNAMES}])(?: ?[\u3400-\u9fff\U00020000-\U0003ffff]){{1,3}}(?<![局委办镇乡村所队司府站部院校区县市会处科股厅室组店厂])"
+    rf"(?:{_COMPOUND}|[{_SURNAMES}])(?: ?[\u3400-\u9fff\U00020000-\U0003ffff]){{1,3}}"
+    r"(?<![局委办镇乡村所队司府站部院校区县市会处科股厅室组店厂])"
 )
 
 
