@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from petitions.journal import Note
@@ -43,8 +44,8 @@ def extract(
     asked = _asked(source, window, now, look_back_days)
     with landing.open_batch(source.name, window, asked, started=fetched_at_clock(), afresh=afresh) as batch:
         pull = _Pull(source, batch, set(open_numbers) if source.lookup_size else set())
-        known = {(one.name, one.bytes) for landed in landing.batches(source.name) for one in landed.files if one.export_date}
-        asked_by_number = pull.window(Ask(read_files=read_files, known_files=frozenset(known), afresh=afresh, now=now))
+        known = partial(_files_in, landing, source)
+        asked_by_number = pull.window(Ask(read_files=read_files, known_files=known, afresh=afresh, now=now))
         pull.look_up(asked_by_number)
         return batch.complete(
             fetched_at=fetched_at_clock().astimezone(BEIJING).replace(microsecond=0),
@@ -141,6 +142,11 @@ class _Pull:
         if self.field is None:
             return set()
         return {number for raw in records if (number := ticket_number(raw, self.field))}
+
+
+def _files_in(landing: Landing, source: Source) -> list[tuple[str, int]]:
+    """Name and bytes of the platform's own files that stand in the landing zone."""
+    return [(one.name, one.bytes) for landed in landing.batches(source.name) for one in landed.files if one.export_date]
 
 
 def _asked(source: Source, window: Window, now: datetime, look_back_days: int) -> Window:

@@ -48,14 +48,14 @@ class Ask:
     """One question to a platform: everything updated in ``window``, or the present state of ``numbers``.
 
     For file sources: ``read_files`` holds the sha256 of files that earlier batches read, which are skipped unless ``afresh``;
-    ``known_files`` name and bytes of those that are still landed; ``now`` is the moment of the question. Where a pull of this window
+    ``known_files`` gives name and bytes of those that are still landed; ``now`` is the moment of the question. Where a pull of this window
     broke, ``resume`` is what the last page that counts said of how to go on, and ``landed`` gives the records up to there.
     """
 
     window: Window | None = None
     numbers: tuple[str, ...] = ()
     read_files: frozenset[str] = frozenset()
-    known_files: frozenset[tuple[str, int]] = frozenset()
+    known_files: Callable[[], Iterable[tuple[str, int]]] = tuple
     afresh: bool = False
     now: datetime | None = None
     resume: Any = None

@@ -73,7 +73,7 @@ class FileSource(Source):
             return
         first, last = (at.astimezone(BEIJING).date() for at in (ask.window.start, ask.window.end))
         tally = _Tally(self)
-        left: list[Drop] = []
+        older: list[Drop] = []
         ahead: list[Drop] = []
         with _working_folder(self.settings.landing / self.name / "working") as folder:
             for drop in self._drops():
@@ -85,10 +85,11 @@ class FileSource(Source):
                     yield Page(total=tally.total, errors=[_told_of(drop, told)])
                 elif first <= drop.export_date <= last:
                     yield from self._page(drop, folder, frozenset() if ask.afresh else ask.read_files, tally)
-                elif drop.export_date < first and not self._was_read(drop, folder, ask):
-                    left.append(drop)
+                elif drop.export_date < first:
+                    older.append(drop)
                 elif ask.now and drop.export_date > ask.now.astimezone(BEIJING).date():
                     ahead.append(drop)
+            left = self._never_read(older, folder, ask)
         yield Page(total=tally.total, messages=[*self._told_left(left), *_told_ahead(ahead)])
 
     def records(self, landed: Path) -> Iterator[Raw]:
@@ -185,10 +186,12 @@ class FileSource(Source):
         yield Page(total=tally.total, file=copy, messages=[_told_of(drop, message) for message in messages])
         copy.unlink(missing_ok=True)
 
+    def _never_read(self, drops: list[Drop], folder: Path, ask: Ask) -> list[Drop]:
+        """Those that no batch read; only one that is not landed under its name and size is opened for that."""
+        known = set(ask.known_files()) if drops else set()
+        return [drop for drop in drops if (drop.name, drop.size) not in known and not self._was_read(drop, folder, ask)]
+
     def _was_read(self, drop: Drop, folder: Path, ask: Ask) -> bool:
-        """Whether some batch read the file; only one that is not landed under its name and size is opened for that."""
-        if (drop.name, drop.size) in ask.known_files:
-            return True
         copy = folder / drop.name
         try:
             return self._fetch(drop, copy) in ask.read_files
