@@ -19,9 +19,9 @@ import os
 import sys
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
-from importlib.util import LazyLoader, find_spec, module_from_spec
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from petitions.sources.base import LaneStopped
 
 if TYPE_CHECKING:
     import pandas as pd
-    from great_expectations.data_context import AbstractDataContext
+    from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.expectations.expectation import Expectation
 
 TICKET_SUITE = "ticket"
@@ -82,12 +82,13 @@ class Suite:
     @cached_property
     def expectations(self) -> dict[int, Expectation]:
         """By a number within the suite."""
-        found = dict(enumerate(self._stored()))
-        for number, expectation in found.items():
-            self._see_meta(expectation)
-            # Results come back in another order; an expectation with an id could not join the suite of one run.
-            expectation.id, expectation.meta = None, _meta(expectation) | {"number": number}
-        return found
+        told = self._path, json.dumps(self._told)
+        if told not in _SOUND:
+            found = dict(enumerate(self._stored()))
+            for expectation in found.values():
+                self._see_meta(expectation)
+            _SOUND[told] = found
+        return _SOUND[told]
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -120,15 +121,16 @@ class Suite:
     # --- Great Expectations -------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _context(self) -> AbstractDataContext:
-        """Where the checks run: in memory, for a context of files would write every frame's name into gx/great_expectations.yml."""
-        gx = great_expectations()
-        from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+    def _asked(self) -> dict[bool, list[Expectation]]:
+        """What Great Expectations is asked of a chunk, and (True) of a batch.
 
-        config = DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(), progress_bars={"globally": False}, analytics_enabled=False
-        )
-        return gx.get_context(mode="ephemeral", project_config=config)
+        Results come back in another order, so that each needs its number. Nothing else of ``meta`` goes along, for it is copied again and
+        again, and no id, for the suite of one run takes none.
+        """
+        found: dict[bool, list[Expectation]] = {False: [], True: []}
+        for number, one in self.expectations.items():
+            found[_meta(one).get("scope") == "batch"].append(one.copy(update={"meta": {"number": number}, "id": None}))
+        return found
 
     def _stored(self) -> list[Expectation]:
         gx, told = great_expectations(), len(self._told)
@@ -159,24 +161,23 @@ class Suite:
         return self.root / "expectations" / f"{self.name}.json"
 
     def _run(self, frame: pd.DataFrame, *, of_batch: bool) -> dict[int, Refusal]:
-        if frame.empty:
-            return {}
-        expectations = [one for one in self.expectations.values() if (_meta(one).get("scope") == "batch") is of_batch]
-        if not expectations:
+        expectations = self._asked[of_batch]
+        if frame.empty or not expectations:
             return {}
         from great_expectations.core import ExpectationSuite
 
-        asset = self._context.data_sources.add_or_update_pandas("batch").add_dataframe_asset("frame")
-        batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+        batch = _whole_frame().get_batch({"dataframe": frame})
         asked = {"result_format": "COMPLETE", "unexpected_index_column_names": [ROW], "return_unexpected_index_query": False}
         outcome = batch.validate(ExpectationSuite(name=self.name, expectations=expectations), result_format=asked)
         refusals: dict[int, Refusal] = {}
         for result in outcome.results:
             config = result.expectation_config
+            number = config.meta["number"]
+            meta = _meta(self.expectations[number])
             self._see_ran(config, result.exception_info)
-            self._add_up(config.meta["number"], result)
-            if config.meta["level"] == "red" and not result.success:
-                refusal = Refusal(config.meta["rule"], config.meta["sentence"])
+            self._add_up(number, result)
+            if meta["level"] == "red" and not result.success:
+                refusal = Refusal(meta["rule"], meta["sentence"])
                 add(refusals, dict.fromkeys(self._failing_rows(config, result.result), refusal))
         return refusals
 
@@ -211,27 +212,52 @@ class Suite:
             )
 
 
+# Suites that were read and found sound: file and content → expectations by number.
+_SOUND: dict[tuple[Path, str], dict[int, Expectation]] = {}
+
+
+@cache
+def _whole_frame() -> BatchDefinition[Any]:
+    """What is validated: a frame as it is given. Kept in memory, for a context of files would write into gx/great_expectations.yml."""
+    gx = great_expectations()
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(), progress_bars={"globally": False}, analytics_enabled=False
+    )
+    source = gx.get_context(mode="ephemeral", project_config=config).data_sources.add_pandas("batch")
+    return source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
+
+
 def great_expectations() -> ModuleType:
-    """Imported only where it is needed, and without the third of it that only checks of distributions would use."""
+    """Imported only where it is needed, and without what only checks of distributions and their charts would use: half of it."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
     if "great_expectations" not in sys.modules:
-        _put_off("scipy.stats")
+        for name in ("scipy.stats", "altair"):
+            if name not in sys.modules and find_spec(name):
+                _PutOff(name)
     import great_expectations
 
     return great_expectations
 
 
-def _put_off(name: str) -> None:
-    """The module is imported when something of it is asked for, and not before."""
-    spec = find_spec(name)
-    if name in sys.modules or spec is None or spec.loader is None:
-        return
-    spec.loader = LazyLoader(spec.loader)
-    module = sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    # `from scipy import stats` finds it here; otherwise Python would look it up anew, which is to ask something of it.
-    package, _, own = name.rpartition(".")
-    setattr(import_module(package), own, module)
+class _PutOff(ModuleType):
+    """Stands for a module, which is imported when something of it is asked for and not before.
+
+    :class:`importlib.util.LazyLoader` would import it at the sight of ``import altair``, for that asks the module for its specification.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        sys.modules[name] = self
+        package, _, own = name.rpartition(".")
+        if package:
+            setattr(import_module(package), own, self)
+
+    def __getattr__(self, asked: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(import_module(self.__name__), asked)
 
 
 def frame(table: pa.Table) -> pd.DataFrame:
