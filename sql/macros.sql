@@ -12,6 +12,10 @@ version_id in (select version_id from version union all select version_id from g
 {% macro div(number, by) -%}
 cast(({{ number }} - {{ number }} % {{ by }}) / {{ by }} as bigint)
 {%- endmacro %}
+{#- Seconds since 1970 of an instant, which is whole seconds. -#}
+{% macro seconds(at) -%}
+epoch_us({{ at }}) // 1000000
+{%- endmacro %}
 {#- The event's own time that a mark (see 222_life.sql) carries. -#}
 {% macro mark_time(mark) -%}
 to_timestamp({{ mark }} % 1000000000000 - 100000000000)

@@ -2,129 +2,134 @@
 -- reads:  version, event, core.event_type
 -- writes: temp kind, unit_name, life
 -- grain:  version × event, in order of effect
+{% from 'macros.sql' import seconds %}
 
--- What an event of a type does to the folds: 1 begins, 0 ends, null leaves as it is. Counts are twenty bits each of two sums, since a fold
--- costs more than taking its result apart.
+-- What an event of a type does to the folds: 1 begins, 0 ends, null leaves as it is.
 create temp table kind as
 select
-    event_type, cast(rank as integer) as rank,
-    cast(case when event_type in ('closed', 'withdrawn') then 1 when event_type = 'reopened' then 0 end as tinyint) as closes,
-    cast(case when event_type = 'withdrawn' then 1 when event_type = 'reopened' then 0 end as tinyint) as withdraws,
-    cast(case when event_type = 'suspended' then 1 when event_type in ('resumed', 'handled', 'closed', 'withdrawn') then 0 end as tinyint) as pauses,
-    cast(case when event_type = 'returned' then 1 when event_type in ('accepted', 'dispatched') then 0 end as tinyint) as takes_away,
-    case
-        when event_type in ('not_accepted', 'duplicate') then 1
-        when event_type in ('first_reply', 'replied', 'accepted') then 1048576
-        when event_type = 'returned' then 1099511627776
-        else 0
-    end as first_counts,
-    case when event_type = 'extended' then 1 when event_type = 'urged' then 1048576 when event_type = 'supervised' then 1099511627776 else 0 end
-        as other_counts,
-    event_type = 'accepted' as accepts, event_type = 'replied' as replies, event_type = 'handled' as handles, event_type = 'rated' as rates,
+    event_type, rank,
+    case when event_type in ('closed', 'withdrawn') then 1 when event_type = 'reopened' then 0 end as closes,
+    case when event_type = 'withdrawn' then 1 when event_type = 'reopened' then 0 end as withdraws,
+    case when event_type = 'suspended' then 1 when event_type in ('resumed', 'handled', 'closed', 'withdrawn') then 0 end as pauses,
+    case when event_type = 'returned' then 1 when event_type in ('accepted', 'dispatched') then 0 end as takes_away,
+    case when event_type in ('not_accepted', 'duplicate') then 1 end as takes_out,
+    case when event_type = 'accepted' then 1 end as accepts,
+    case when event_type = 'replied' then 1 end as replies,
+    case when event_type in ('first_reply', 'replied', 'accepted') then 1 end as answers,
+    case when event_type = 'returned' then 1 end as returns,
+    case when event_type = 'extended' then 1 end as extends,
+    event_type = 'handled' as handles, event_type = 'rated' as rates, event_type = 'urged' as urges, event_type = 'supervised' as supervises,
     event_type in ('extended', 'reopened') as may_move_due
 from core.event_type;
 
--- Units by number, for the same reason.
+-- Units by number, as a fold carries a number sooner than a name.
 create temp table unit_name as
 select row_number() over () as unit_no, unit
 from (select unit from version union select unit from event where event_type = 'dispatched') u
 where unit is not null;
 
--- Sorted twice and no more. The first pass finds what the second one's folds go by; all else comes from the second, so that little is
--- carried from one to the other.
+-- The events are sorted once, version after version. Windows without an order of their own then see the rows as they come, which costs a
+-- quarter of a window that looks for its partition; so that nothing comes over from the version before, each fold starts anew where one begins.
+{% macro kept(value, at_first) -%}
+last_value(coalesce({{ value }}, case when begins then {{ at_first }} end) ignore nulls) over past
+{%- endmacro %}
+{% macro was(state) -%}
+not begins and lag({{ state }}) over () = 1
+{%- endmacro %}
+{% set switches = ['closes', 'withdraws', 'pauses', 'takes_away', 'takes_out', 'accepts', 'replies', 'answers', 'returns', 'extends'] %}
 create temp table life as
 with placed as (
     select
-        n.v, k.rank, e.old_due, e.new_due, u.unit_no,
-        k.closes, k.withdraws, k.pauses, k.takes_away, k.first_counts, k.other_counts, k.accepts, k.replies, k.handles,
+        n.v, k.event_type, e.old_due, e.new_due, u.unit_no, k.{{ switches | join(', k.') }}, k.handles, k.urges, k.supervises,
         k.may_move_due and e.new_due is not null as moves_due,
         case when k.rates then
             case e.satisfaction when 'satisfied' then 1 when 'basically_satisfied' then 2 when 'dissatisfied' then 3 end
         end as rating,
-        cast(extract(epoch from coalesce(e.occurred_at, n.status_at)) as bigint) as occurred,
+        {{ seconds('coalesce(e.occurred_at, n.status_at)') }} as occurred,
         -- Events before `received` take effect at it.
-        greatest(coalesce(e.occurred_at, n.status_at), n.received_at) as effect_at,
-        e.seq
+        greatest(coalesce(e.occurred_at, n.status_at), n.received_at) as effect_at
     from version n
     join event e on e.v = n.v
     join kind k on k.event_type = e.event_type
     left join unit_name u on u.unit = e.unit and e.event_type = 'dispatched'
+    -- The order of effect: second, rank, the platform's order.
+    order by n.v, effect_at, k.rank, e.seq
 ),
--- The order of effect in one number: second, rank, the platform's order. Twice the place and one more tells which of two kinds came last.
-ordered as (
-    select *, (cast(extract(epoch from effect_at) as bigint) + 100000000000) * 2097152 + rank * 65536 + seq as place
-    from placed
-),
-begun as (
-    select
-        * exclude (seq, place),
-        row_number() over past as ordinal,
-        lead(effect_at) over past as next_at,
-        coalesce(max(place * 2 + closes) over before, 0) % 2 = 1 as was_closed,
-        coalesce(max(place * 2 + withdraws) over before, 0) % 2 = 1 as was_withdrawn,
-        coalesce(max(place * 2 + pauses) over before, 0) % 2 = 1 as was_paused
-    from ordered
-    window
-        past as (partition by v order by place rows unbounded preceding),
-        before as (partition by v order by place rows between unbounded preceding and 1 preceding)
-),
--- A mark is an event's place and its own time in one number: the smallest mark is the first event, the greatest the last, and
--- the time comes along without a join. mark = ordinal × 10^12 + seconds since 1970 + 10^11.
-marked as (
-    select
-        * exclude (occurred),
-        ordinal * 1000000000000 + occurred + 100000000000 as mark,
-        coalesce(pauses = 1 and not was_paused, false) as pause_begins,
-        coalesce(pauses = 0 and was_paused, false) as pause_ends
-    from begun
-),
-folded as (
-    select
-        v, ordinal, rank, old_due, new_due, effect_at, next_at, pauses, takes_away, was_closed, was_paused, pause_begins, pause_ends,
-        first_counts % 1048576 as is_gone,
-        cast(sum(first_counts) over past as bigint) as first_counts,
-        cast(sum(other_counts) over past as bigint) as other_counts,
-        coalesce(max(ordinal * 2 + takes_away) over before, 0) % 2 = 1 as was_away,
-        max(ordinal * 4 + rating) over past % 4 as rating,
-        max(ordinal * 1048576 + unit_no) over past % 1048576 as unit_no,
-        min(case when accepts then mark end) over past as accept_mark,
-        min(case when replies then mark end) over past as reply_mark,
-        coalesce(max(case when closes = 0 then mark end) over past, 0) as reopen_mark,
-        max(case when handles then mark end) over past as last_handle_mark,
-        -- the first of its kind since the last reopening
-        max(case when closes = 1 and not was_closed then mark end) over past as last_closed_mark,
-        max(case when withdraws = 1 and not was_withdrawn then mark end) over past as last_withdrawn_mark,
-        -- Only these events can move a due or judge by it; the due in force is constant between them.
-        count(*) filter (where pause_begins or pause_ends or moves_due) over past as step_no
-    from marked
-    window
-        past as (partition by v order by ordinal rows unbounded preceding),
-        before as (partition by v order by ordinal rows between unbounded preceding and 1 preceding)
-),
-counted as (
+numbered as (
     select
         *,
-        coalesce(takes_away = 1, was_away) as away,
-        first_counts % 1048576 as times_gone, first_counts // 1048576 % 1048576 as times_replied, first_counts // 1099511627776 as times_returned,
-        other_counts % 1048576 as times_extended, other_counts // 1048576 % 1048576 as urged, other_counts // 1099511627776 as supervised
-    from folded
+        row_number() over () as row_no, v is distinct from lag(v) over () as begins,
+        lead(v) over () as next_v, lead(effect_at) over () as next_effect_at
+    from placed
+),
+switched as (
+    select
+        v, event_type, old_due, new_due, effect_at, occurred, begins, moves_due, handles, pauses, closes, withdraws, accepts, replies, urges, supervises,
+        row_no - {{ kept('null', 'row_no - 1') }} as ordinal,
+        case when next_v = v then next_effect_at end as next_at,
+        {% for switch in switches %}
+        {{ kept(switch, 0) }} as {{ switch }}_on,
+        {% endfor %}
+        {{ kept('rating', 0) }} as rating, {{ kept('unit_no', 0) }} as unit_no,
+        count(*) filter (where urges) over past as urged, count(*) filter (where supervises) over past as supervised
+    from numbered
+    window past as (rows unbounded preceding)
+),
+-- A mark is an event's place and its own time in one number, so that the time comes along without a join:
+-- mark = ordinal × 10^12 + seconds since 1970 + 10^11.
+turned as (
+    select
+        *,
+        ordinal * 1000000000000 + occurred + 100000000000 as mark,
+        {{ was('closes_on') }} as was_closed, {{ was('withdraws_on') }} as was_withdrawn, {{ was('pauses_on') }} as was_paused,
+        {{ was('takes_away_on') }} as was_away, {{ was('takes_out_on') }} as was_gone,
+        {{ was('accepts_on') }} as was_accepted, {{ was('replies_on') }} as was_replied,
+        {{ kept('null', 'urged - cast(urges as integer)') }} as urged_before, {{ kept('null', 'supervised - cast(supervises as integer)') }} as supervised_before
+    from switched
+    window past as (rows unbounded preceding)
+),
+paused as (
+    select
+        *,
+        coalesce(pauses = 1 and not was_paused, false) as pause_begins,
+        coalesce(pauses = 0 and was_paused, false) as pause_ends
+    from turned
+),
+marked as (
+    select
+        *,
+        -- Only these events can move a due or judge by it; the due in force is constant between them.
+        pause_begins or pause_ends or moves_due as steps,
+        {{ kept('case when accepts = 1 and not was_accepted then mark end', 0) }} as accept_mark,
+        {{ kept('case when replies = 1 and not was_replied then mark end', 0) }} as reply_mark,
+        -- of these the last, and the first of its kind, since the last reopening
+        {{ kept('case when handles then mark when closes = 0 then 0 end', 0) }} as handle_mark,
+        {{ kept('case when closes = 1 and not was_closed then mark when closes = 0 then 0 end', 0) }} as closed_mark,
+        {{ kept('case when withdraws = 1 and not was_withdrawn then mark when closes = 0 then 0 end', 0) }} as withdrawn_mark,
+        {{ kept('case when closes = 0 then 1 end', 0) }} as reopens_on
+    from paused
+    window past as (rows unbounded preceding)
+),
+stepped as (
+    select *, count(*) filter (where steps) over (rows unbounded preceding) as steps_so_far
+    from marked
 )
 select
-    f.v, f.ordinal, k.event_type, f.old_due, f.new_due, f.effect_at, f.next_at, f.step_no, f.pause_begins, f.pause_ends,
-    f.times_gone > 0 as gone, f.away, f.times_gone = 0 and not f.away as valid,
-    coalesce(f.last_closed_mark > f.reopen_mark, false) as closed,
-    f.ordinal > 1 and f.times_gone = f.is_gone and not f.was_away and not f.was_closed as was_open,
-    coalesce(f.pauses = 1, false) or f.was_paused and not f.pause_ends as paused,
-    f.reopen_mark > 0 as reopened,
-    f.times_replied > 0 as first_replied, f.times_returned > 0 as returned, f.times_extended > 0 as extended,
-    f.urged, f.supervised, f.rating, f.unit_no,
-    f.accept_mark, f.reply_mark,
-    case when f.last_handle_mark > f.reopen_mark then f.last_handle_mark end as handle_mark,
-    case when f.last_closed_mark > f.reopen_mark then f.last_closed_mark end as closed_mark,
-    case
-        when f.last_handle_mark > f.reopen_mark then f.last_handle_mark
-        when f.last_closed_mark > f.reopen_mark then f.last_closed_mark
-    end as close_mark,
-    case when f.last_withdrawn_mark > f.reopen_mark then f.last_withdrawn_mark end as withdrawn_mark
-from counted f
-join kind k on k.rank = f.rank;
+    v, ordinal, event_type, old_due, new_due, effect_at, next_at,
+    steps_so_far - {{ kept('null', 'steps_so_far - cast(steps as integer)') }} as step_no,
+    pause_begins, pause_ends,
+    takes_out_on = 1 as gone, takes_away_on = 1 as away, takes_out_on = 0 and takes_away_on = 0 as valid,
+    closed_mark > 0 as closed,
+    not begins and not was_gone and not was_away and not was_closed as was_open,
+    pauses_on = 1 as paused,
+    reopens_on = 1 as reopened,
+    answers_on = 1 as first_replied, returns_on = 1 as returned, extends_on = 1 as extended,
+    urged - urged_before as urged, supervised - supervised_before as supervised,
+    nullif(rating, 0) as rating, nullif(unit_no, 0) as unit_no,
+    nullif(accept_mark, 0) as accept_mark, nullif(reply_mark, 0) as reply_mark,
+    nullif(handle_mark, 0) as handle_mark,
+    nullif(closed_mark, 0) as closed_mark,
+    case when handle_mark > 0 then handle_mark else nullif(closed_mark, 0) end as close_mark,
+    nullif(withdrawn_mark, 0) as withdrawn_mark
+from stepped
+window past as (rows unbounded preceding);
