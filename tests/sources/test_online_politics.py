@@ -14,7 +14,7 @@ import pytest
 from openpyxl import Workbook
 
 from petitions.connections import Connection
-from petitions.export_rows import FileRefused, rows
+from petitions.export_rows import FileRefused, sheets
 from petitions.model import BEIJING
 from petitions.record import FieldMap, Record
 from petitions.said import printed
@@ -215,6 +215,70 @@ def test_an_xlsx_under_the_name_of_an_xls(source: OnlinePolitics, drop: Path) ->
     assert len(list(source.records(drop / "a_20231024.xls"))) == 1
 
 
+TWO_ROWS: list[list[list[Any]]] = [
+    # a cell that spans the two answers; the others span both rows
+    [[*HEADER[:5], "答复", None, "留言状态"], [*[None] * 5, "答复意见", "答复时间", None]],
+    # the same, and the name stands at the lower of the two
+    [[None, None, None, None, None, "答复", None, "留言状态"], [*HEADER[:5], "回复内容", "回复时间", None]],
+    # groups above a header that is whole
+    [["留言", None, None, None, None, "答复", None, None], [*HEADER, "留言状态"]],
+]
+
+
+@pytest.mark.parametrize("header", TWO_ROWS)
+def test_a_header_of_two_rows_is_read_as_one(source: OnlinePolitics, drop: Path, header: list[list[Any]]) -> None:
+    file = _xlsx(drop / "a_20231024.xlsx", ["网络问政导出"], *header, [*ROW, "已办结"])
+    assert list(source.records(file)) == [dict(zip([*HEADER, "留言状态"], [*ROW, "已办结"], strict=True))]
+
+
+@pytest.mark.parametrize("kind", ["xls", "xlsx"])
+def test_all_sheets_of_records_are_read(source: OnlinePolitics, drop: Path, kind: str) -> None:
+    other, third = ["1002", *ROW[1:]], ["1003", *ROW[1:]]
+    laid = {
+        "说明13800000001": [["本表由系统导出"]],
+        "一": [HEADER, ROW],
+        "空": [],
+        "二": [["网络问政导出"], HEADER, other],
+        "旧": [HEADER, third],
+    }
+    file = _workbook(drop / f"a_20231024.{kind}", laid, hidden="旧")
+    assert [row["留言编号"] for row in source.records(file)] == ["1001", "1002"]
+    (page,) = _files(_pages(source))
+    assert page.total == 2
+    assert page.messages == [f"{file.name}: the sheet 说明138****0001 has no column 留言编号: it is not read"]
+
+
+def test_a_sheet_of_records_without_a_required_column_stops_the_lane(source: OnlinePolitics, drop: Path) -> None:
+    _workbook(drop / "a_20231024.xlsx", {"一": [HEADER, ROW], "二": [HEADER[:3], ["1002", *ROW[1:3]]]})
+    with pytest.raises(LaneStopped, match="expected the column 留言时间"):
+        _pages(source)
+
+
+@pytest.mark.parametrize(("delimiter", "title"), [("\t", "网络问政导出表"), (";", ""), (",", "网络问政导出表,,,,")])
+def test_what_parts_the_cells_of_a_text(source: OnlinePolitics, drop: Path, delimiter: str, title: str) -> None:
+    lines = [title, *(delimiter.join(cell or "" for cell in row) for row in (HEADER, ROW))]
+    (drop / "a_20231024.csv").write_text("\r\n".join(lines), encoding="gb18030")
+    assert list(source.records(drop / "a_20231024.csv")) == [dict(zip(HEADER, ROW, strict=True))]
+
+
+@pytest.mark.parametrize("guarded", ['="441322000000000001"', "'441322000000000001", "\t441322000000000001"])
+def test_numbers_that_exporters_guard_from_spreadsheets(source: OnlinePolitics, drop: Path, guarded: str) -> None:
+    file = _csv(drop / "a_20231024.csv", HEADER, [guarded, *ROW[1:]])
+    (row,) = source.records(file)
+    assert Record(row, source.map, export_at=source.export_at(file.name)).number("留言编号") == "441322000000000001"
+
+
+def test_files_that_are_no_export_are_told(source: OnlinePolitics, drop: Path) -> None:
+    (drop / "a_20231024.xls").write_text("<html><table><tr><td>留言编号</td></tr></table></html>")
+    for name in ("说明.txt", "b_20231024.et", "b_20231020.et", "b_20231024.csv.ok", ".b_20231024.tmp"):
+        (drop / name).write_text("x")
+    pages = _pages(source)
+    (error,) = (error for page in pages for error in page.errors)
+    assert "a_20231024.xls" in error and "save it as xlsx" in error
+    (message,) = (message for page in pages for message in page.messages)
+    assert ": b_20231024.et;" in message
+
+
 @pytest.mark.parametrize(
     ("header", "told"),
     [
@@ -308,15 +372,30 @@ CELLS: list[list[Any]] = [
 
 
 def _xls(file: Path, *rows: list[Any]) -> Path:
-    """A true workbook of Excel 97–2003."""
+    return _workbook(file, {"导出": list(rows)})
+
+
+def _workbook(file: Path, sheets: dict[str, list[list[Any]]], hidden: str = "") -> Path:
+    """An xlsx, or a true workbook of Excel 97–2003, with sheets by name."""
     import xlwt
 
+    if file.suffix == ".xlsx":
+        new = Workbook(write_only=True)
+        for name, rows in sheets.items():
+            written = new.create_sheet(name)
+            written.sheet_state = "hidden" if name == hidden else "visible"
+            for row in rows:
+                written.append(row)
+        new.save(file)
+        return file
     book = xlwt.Workbook(encoding="utf-8")
-    sheet = book.add_sheet("导出")
-    for at, row in enumerate(rows):
-        for column, cell in enumerate(row):
-            style = xlwt.easyxf(num_format_str="yyyy-mm-dd hh:mm:ss" if isinstance(cell, date) else "General")
-            sheet.write(at, column, cell, style)
+    for name, rows in sheets.items():
+        sheet = book.add_sheet(name)
+        sheet.visibility = int(name == hidden)
+        for at, row in enumerate(rows):
+            for column, cell in enumerate(row):
+                style = xlwt.easyxf(num_format_str="yyyy-mm-dd hh:mm:ss" if isinstance(cell, date) else "General")
+                sheet.write(at, column, cell, style)
     book.save(file)
     return file
 
@@ -352,7 +431,7 @@ def test_a_damaged_workbook_is_refused_whatever_its_reader_says(drop: Path, kind
             content[chance.randrange(8, len(content))] = chance.randrange(256)
         damaged.write_bytes(content)
         try:
-            list(rows(damaged))
+            _ = [list(rows) for _, rows in sheets(damaged)]
         except FileRefused as told:
             refused += 1
             assert str(told).startswith(damaged.name) and "\n" not in str(told)

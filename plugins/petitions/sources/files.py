@@ -20,13 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from petitions import privacy
-from petitions.export_rows import FileRefused
-from petitions.export_rows import rows as rows_of
+from petitions.export_rows import FileRefused, sheets
 from petitions.model import BEIJING
 from petitions.record import FieldMap, Record
 from petitions.said import Said, said
@@ -75,9 +74,13 @@ class FileSource(Source):
         tally = _Tally(self)
         older: list[Drop] = []
         ahead: list[Drop] = []
+        strange: list[Drop] = []
         with _working_folder(self.settings.landing / self.name / "working") as folder:
             for drop in self._drops():
-                if drop.export_date is None:
+                if not drop.name.lower().endswith(ENDINGS):
+                    if drop.export_date and first <= drop.export_date <= last:
+                        strange.append(drop)
+                elif drop.export_date is None:
                     told = Said(
                         f"{drop.name}: expected the export date YYYYMMDD in the name, found none; rename the file",
                         f"文件“{drop.name}”的名称中没有导出日期（YYYYMMDD），未读取，请改名",
@@ -90,7 +93,7 @@ class FileSource(Source):
                 elif ask.now and drop.export_date > ask.now.astimezone(BEIJING).date():
                     ahead.append(drop)
             left = self._never_read(older, folder, ask)
-        yield Page(total=tally.total, messages=[*self._told_left(left), *_told_ahead(ahead)])
+        yield Page(total=tally.total, messages=[*self._told_left(left), *_told_ahead(ahead), *_told_strange(strange)])
 
     def records(self, landed: Path) -> Iterator[Raw]:
         """The rows of a file that are not blank.
@@ -98,12 +101,11 @@ class FileSource(Source):
         :raises FileRefused: where the file cannot be read as what it is.
         :raises LaneStopped: where a required column is missing.
         """
-        rows = rows_of(landed)
-        header, seen = self._header(landed.name, rows)
-        for row in rows:
-            if any(_told(cell) for cell in row):
-                cells = zip_longest(_columns(header, len(row)), row)  # a row may end before the header does
-                yield {name: cell for name, cell in cells if name in seen or _told(cell)}
+        for table in self._tables(landed):
+            for row in table.rows:
+                if any(_told(cell) for cell in row):
+                    cells = zip_longest(_columns(table.header, len(row)), row)  # a row may end before the header does
+                    yield {name: cell for name, cell in cells if name in table.seen or _told(cell)}
 
     def export_at(self, name: str) -> datetime | None:
         """The platform update time of every row of the file: the end of its export date."""
@@ -162,7 +164,7 @@ class FileSource(Source):
         for entry in system.ls(root, detail=True):
             name = PurePosixPath(str(entry["name"]).replace("\\", "/")).name
             # ~$ and dot files are what office programs and copying tools leave while they work.
-            if entry["type"] == "file" and name.lower().endswith(ENDINGS) and not name.startswith(("~$", ".")):
+            if entry["type"] == "file" and not name.lower().endswith(".ok") and not name.startswith(("~$", ".")):
                 found.append(Drop(entry["name"], name, entry.get("size"), export_date(name)))
         return sorted(found, key=lambda drop: (drop.export_date or date.min, drop.name))
 
@@ -172,8 +174,9 @@ class FileSource(Source):
             digest = self._fetch(drop, copy)
             if digest in read or digest in tally.digests:
                 return
-            columns = self._columns_of(copy)
-            messages = self.check_header(drop.name, columns)
+            messages: list[str] = []
+            for table in self._tables(copy, messages):
+                messages += self.check_header(drop.name, table.seen)
             numbers = tally.count(copy)
             self._hold_to_sidecar(drop, digest, len(numbers))
         except FileRefused as refused:
@@ -250,26 +253,61 @@ class FileSource(Source):
 
     # --- the header -----------------------------------------------------------------------------------------------------
 
-    def _columns_of(self, file: Path) -> set[str]:
-        return self._header(file.name, rows_of(file))[1]
+    def _tables(self, file: Path, remarks: list[str] | None = None) -> Iterator[_Table]:
+        """The sheets of records, one after the other; ``remarks`` takes what is told of a sheet that is none.
 
-    def _header(self, file: str, rows: Iterator[list[Any]]) -> tuple[list[str], set[str]]:
-        """The canonical columns in the order of the file, found in one of its first rows; ``rows`` stands behind it."""
-        number, best = self.map.fields["source_no"], list[str]()
+        :raises LaneStopped: where a sheet of records, or the file, has not the required columns.
+        """
+        number, stopped = self.map.fields["source_no"], None
+        tables = 0
+        for name, rows in sheets(file):
+            table = self._table(rows)
+            missing = [column for column in self.map.required if column not in table.seen]
+            if not missing:
+                tables += 1
+                yield table
+            elif number in table.seen:
+                raise self._without(file.name, missing, table)
+            elif not table.blank:
+                stopped = stopped or self._without(file.name, missing, table)
+                if remarks is not None:
+                    shown = privacy.mask_text(name)
+                    told = f"{file.name}: the sheet {shown} has no column {number}: it is not read"
+                    remarks.append(Said(told, f"文件“{file.name}”的工作表“{shown}”没有“{number}”列，该表未读取"))
+        if not tables:
+            raise stopped or self._without(file.name, list(self.map.required), _Table([], iter(())))
+
+    def _without(self, file: str, missing: list[str], table: _Table) -> LaneStopped:
+        told = "、".join(filter(None, table.header)) or f"no header in the first {HEADER_DEPTH} rows"
+        text = (
+            f"{self.name}: expected the column {'、'.join(missing)} in {file}, found {told}; "
+            f"add its new name to [headers] of config/sources/{self.name}.toml, or take the file out of the folder if it is no export"
+        )
+        return LaneStopped(Said(text, f"文件“{file}”缺少必需的列：{'、'.join(missing)}"))
+
+    def _table(self, rows: Iterator[list[Any]]) -> _Table:
+        """The canonical columns in the order of the sheet, found in one of its first rows, and the rows below.
+
+        A header of two rows, where a cell spans both or several columns below it, is read as one: a column without a name that we know
+        takes the one above or below it.
+        """
+        number, known = self.map.fields["source_no"], self.map.known
+        best, above, blank = list[str](), list[str](), True
         for row in islice(rows, HEADER_DEPTH):
             names = self._canonical(row)
-            if len(set(names) & self.map.known) > len(set(best) & self.map.known):
-                best = names
+            blank = blank and not any(names)
             if number in names:
-                break
-        missing = [name for name in self.map.required if name not in best]
-        if missing:
-            text = (
-                f"{self.name}: expected the column {'、'.join(missing)} in {file}, found {'、'.join(filter(None, best)) or 'no header'}; "
-                f"add its new name to [headers] of config/sources/{self.name}.toml"
-            )
-            raise LaneStopped(Said(text, f"文件“{file}”缺少必需的列：{'、'.join(missing)}"))
-        return best, {name for name in best if name}
+                below = next(rows, [])
+                beneath = self._canonical(below)
+                second = {name for name in beneath if name}
+                header = _filled(names, above, known)
+                if second and second <= known - set(names):
+                    return _Table(_filled(header, beneath, known), rows)
+                return _Table(header, chain([below], rows))
+            if len(set(names) & known) > len(set(best) & known):
+                best = names
+            above = names
+        return _Table(best, rows, blank)
 
     def _canonical(self, row: list[Any]) -> list[str]:
         """Header cells by their canonical name; a name that stands twice keeps its own wording the second time."""
@@ -284,6 +322,19 @@ class FileSource(Source):
     def _synonyms(self) -> dict[str, str]:
         told: dict[str, list[str]] = self.settings.source_maps[self.name].get("headers", {})
         return {_plain_header(other): name for name, others in told.items() for other in [name, *others]}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One sheet: canonical column names by place ("" where a column has none), and the rows below them."""
+
+    header: list[str]
+    rows: Iterator[list[Any]]
+    blank: bool = False
+
+    @cached_property
+    def seen(self) -> set[str]:
+        return {name for name in self.header if name}
 
 
 class _Tally:
@@ -332,6 +383,18 @@ def _told_ahead(ahead: list[Drop]) -> list[str]:
     ]
 
 
+def _told_strange(strange: list[Drop]) -> list[str]:
+    if not strange:
+        return []
+    names, endings = _names(strange), ", ".join(ENDINGS)
+    return [
+        Said(
+            f"not read, for their names do not end in {endings}: {names}; save as one of these what is an export",
+            f"不是xlsx、xls或csv、未读取的文件：{names}；如为导出文件，请另存为xlsx",
+        )
+    ]
+
+
 def _names(drops: list[Drop]) -> str:
     """The first three by name, the rest by number."""
     shown = ", ".join(privacy.mask_text(drop.name) or "" for drop in drops[:3])
@@ -352,6 +415,12 @@ def _plain_header(cell: Any) -> str:
     """A header without blanks, marks of obligation, width of characters, and what exporters leave in any text."""
     told = clean(cell) if isinstance(cell, str) else cell
     return re.sub(r"[\s*:]+", "", unicodedata.normalize("NFKC", str(told))) if told is not None else ""
+
+
+def _filled(names: list[str], other: list[str], known: frozenset[str]) -> list[str]:
+    """The names, and from the ``other`` row of the header those that are known, where a place has no known name."""
+    pairs = zip_longest(names, other, fillvalue="")
+    return [theirs if own not in known and theirs in known and theirs not in names else own for own, theirs in pairs]
 
 
 def _columns(header: list[str], width: int) -> list[str]:
