@@ -123,6 +123,9 @@ WRONG = [
     (("due", "--within", "-1"), "--within"),
     (("metrics", *WINDOW, "--compare", "--by", "source"), "expected no --by"),
     (("tickets", "on_time_rate", *WINDOW), "closed_on_time or of due"),
+    (("summary", "--run", "cli__nope"), "--run: expected a run"),
+    (("report", "--from", "2024-03-01", "--to", "2024-03-31", "--of", "2024-03"), "--of: expected --period"),
+    (("report", "--of", "2024-03"), "--of: expected --period"),
 ]
 
 
@@ -144,6 +147,27 @@ def test_a_home_where_nothing_was_loaded_says_how_to_load(
     assert ended.exit_code == 2
     assert "petitions run --from" in ended.stderr
     assert not (tmp_path / "home").exists()
+
+
+def test_a_home_where_nothing_was_landed_is_not_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PETITIONS_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("AIRFLOW_CONN_PETITIONS_WAREHOUSE", raising=False)
+    ended = petitions("rebuild")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "PETITIONS_HOME" in ended.stderr and str(tmp_path / "home") in ended.stderr
+    assert not list(tmp_path.rglob("*.duckdb"))
+
+
+def test_a_moment_before_anything_was_known_is_told(settings: Settings) -> None:
+    ended = petitions("metrics", *WINDOW, "--as-known", "2024-03-09", "--format", "json")
+    assert json.loads(ended.stdout)["total"]["received"] == 0
+    assert "nothing had been fetched" in ended.stderr
+    assert petitions("metrics", *WINDOW, "--as-known", "2024-03-10").stderr == ""
+
+
+def test_a_grouping_that_is_named_twice_is_one(settings: Settings) -> None:
+    twice, once = (petitions("metrics", *WINDOW, "--by", by).stdout for by in ("source,source", "source"))
+    assert twice == once
 
 
 # --- due ----------------------------------------------------------------------------------------------------------------

@@ -82,7 +82,8 @@ class Names(click.ParamType[tuple[str, ...]]):
     name = "NAME[,NAME…]"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, ...]:
-        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else tuple(value)
+        names = (name.strip() for name in value.split(",")) if isinstance(value, str) else value
+        return tuple(dict.fromkeys(name for name in names if name))
 
 
 def options(*given: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -147,6 +148,8 @@ def summary(run_id: str | None) -> None:
     last = run_id or nightly.last_run()
     if last is None:
         raise questions.WrongQuestion("nothing was run in this home yet; run `petitions run --from D --to D`")
+    if not nightly.lanes(last):
+        raise questions.WrongQuestion(f"--run: expected a run whose lanes have ended, such as {nightly.last_run()}, found {last!r}")
     _print_run(last)
 
 
@@ -368,6 +371,8 @@ def report(
 
     if period and (start or end):
         raise questions.WrongQuestion("--period: expected no --from and --to beside it")
+    if told and not period:
+        raise questions.WrongQuestion(f"--of: expected --period beside it, found {told!r} alone")
     if period:
         asked = periods.written(period, told) if told else periods.before(period, datetime.now(BEIJING).date())
         start, end = asked.first, asked.last
@@ -512,7 +517,10 @@ def _asked(
 ) -> Iterator[tuple[warehouse.Warehouse, Scope, Sequence[str]]]:
     settings = Settings.from_environment()
     with warehouse.reader(settings) as held:
-        yield held, Scope.of(held, population, start, end, as_of, as_known), settings.options.population.appeal_channels
+        scope = Scope.of(held, population, start, end, as_of, as_known)
+        if as_known and not held.value("select count(*) from control.batch where fetched_at <= :as_known", {"as_known": as_known}):
+            click.echo(f"--as-known {as_known.isoformat()}: nothing had been fetched by then", err=True)
+        yield held, scope, settings.options.population.appeal_channels
 
 
 def _scope(scope: Scope) -> dict[str, Any]:

@@ -94,6 +94,8 @@ def _loaded(settings: Settings) -> frozenset[str]:
 
 
 def _see_complete(batches: Sequence[Manifest], loaded: frozenset[str], landing: Landing, without_removed: bool) -> None:
+    if not batches and not loaded:
+        raise BatchesMissing(f"expected landed batches in {landing.root}, found none: see that PETITIONS_HOME is the home that is meant")
     missing = sorted(loaded - {manifest.batch_id for manifest in batches})
     if missing and not without_removed:
         raise BatchesMissing(
