@@ -126,6 +126,9 @@ WRONG = [
     (("summary", "--run", "cli__nope"), "--run: expected a run"),
     (("report", "--from", "2024-03-01", "--to", "2024-03-31", "--of", "2024-03"), "--of: expected --period"),
     (("report", "--of", "2024-03"), "--of: expected --period"),
+    (("metrics", *WINDOW, "--as-of", "9999-12-31"), "from 1900-01-01 to 2999-12-31"),
+    (("metrics", *WINDOW, "--as-known", "9999-12-31"), "from 1900-01-01 to 2999-12-31"),
+    (("flow", "--population", "appeals", "--from", "0001-01-01", "--to", "2024-03-31"), "from 1900-01-01 to 2999-12-31"),
 ]
 
 

@@ -94,14 +94,16 @@ def instant(told: date | datetime | str | None) -> datetime | None:
 
     :raises WrongQuestion: where it is neither.
     """
-    if told is None or not isinstance(told, str):
-        return None if told is None else moment(told)
+    if told is None:
+        return None
     try:
-        return moment(date.fromisoformat(told) if len(told) == 10 else datetime.fromisoformat(told))
+        read = told if not isinstance(told, str) else date.fromisoformat(told) if len(told) == 10 else datetime.fromisoformat(told)
     except ValueError:
         raise WrongQuestion(
             f"time: expected a day such as 2023-12-31 or a time such as 2023-12-31T18:00:00+08:00, found {told!r}"
         ) from None
+    _see_of_our_times("time", read)
+    return moment(read)
 
 
 def day(told: date | str) -> date:
@@ -109,12 +111,18 @@ def day(told: date | str) -> date:
 
     :raises WrongQuestion: where it is none.
     """
-    if not isinstance(told, str):
-        return told
     try:
-        return date.fromisoformat(told)
+        read = told if not isinstance(told, str) else date.fromisoformat(told)
     except ValueError:
         raise WrongQuestion(f"day: expected one such as 2023-12-31, found {told!r}") from None
+    _see_of_our_times("day", read)
+    return read
+
+
+def _see_of_our_times(what: str, told: date) -> None:
+    """The last day of all calendars stands for "still so" in the tables: asked about it, they would answer that nothing is."""
+    if not 1900 <= told.year < 3000:
+        raise WrongQuestion(f"{what}: expected one from 1900-01-01 to 2999-12-31, found {told}")
 
 
 def figures(
