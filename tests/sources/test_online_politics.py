@@ -249,7 +249,8 @@ def test_all_sheets_of_records_are_read(source: OnlinePolitics, drop: Path, kind
 
 
 def test_a_sheet_of_records_without_a_required_column_stops_the_lane(source: OnlinePolitics, drop: Path) -> None:
-    _workbook(drop / "a_20231024.xlsx", {"一": [HEADER, ROW], "二": [HEADER[:3], ["1002", *ROW[1:3]]]})
+    laid: dict[str, list[list[Any]]] = {"一": [HEADER, ROW], "二": [HEADER[:3], ["1002", *ROW[1:3]]]}
+    _workbook(drop / "a_20231024.xlsx", laid)
     with pytest.raises(LaneStopped, match="expected the column 留言时间"):
         _pages(source)
 
