@@ -161,6 +161,19 @@ def test_a_home_where_nothing_was_landed_is_not_rebuilt(tmp_path: Path, monkeypa
     assert not list(tmp_path.rglob("*.duckdb"))
 
 
+@pytest.mark.parametrize("arguments", [("run", "--source", "visits"), ("report", "--from", "2024-03-01", "--to", "2024-03-31", "--out")])
+def test_a_folder_that_cannot_be_written_is_named(settings: Settings, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = settings.home / "file"
+    file.touch()
+    if arguments[-1] == "--out":
+        arguments = (*arguments, str(file / "reports"))
+    else:
+        monkeypatch.setenv("PETITIONS_HOME", str(file))
+    ended = petitions(*arguments)
+    assert ended.exit_code == 2
+    assert str(file) in ended.stderr and "petitions doctor" in ended.stderr and "Traceback" not in ended.stderr
+
+
 def test_a_moment_before_anything_was_known_is_told(settings: Settings) -> None:
     ended = petitions("metrics", *WINDOW, "--as-known", "2024-03-09", "--format", "json")
     assert json.loads(ended.stdout)["total"]["received"] == 0

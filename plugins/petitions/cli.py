@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -39,7 +41,8 @@ HEADLINES = {
     "visits_received",
     "visit_rate",
 }
-
+# A file that cannot be read or written, for reasons that lie outside the program.
+NO_PLACE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT})
 
 CHANGE_COLUMNS = ("ticket_id", "clock", "old_class", "new_class", "old_due_at", "new_due_at")
 
@@ -53,6 +56,11 @@ class Command(click.Group):
                 return super().invoke(context)
         except (SettingsError, questions.WrongQuestion) as error:
             raise click.UsageError(str(error)) from None
+        except OSError as error:
+            if error.errno not in NO_PLACE or not error.filename:
+                raise
+            told = f"{error.filename}: {os.strerror(error.errno)}; see whose the folder is and that its disk is not full: `petitions doctor`"
+            raise click.UsageError(told) from None
 
 
 class Lines(logging.Handler):
