@@ -59,7 +59,7 @@ class Command(click.Group):
         except OSError as error:
             if error.errno not in NO_PLACE or not error.filename:
                 raise
-            told = f"{error.filename}: {os.strerror(error.errno)}; see whose the folder is and that its disk is not full: `petitions doctor`"
+            told = f"{error.filename}: {os.strerror(error.errno)}; see whose folder it is and whether its disk is full (`petitions doctor`)"
             raise click.UsageError(told) from None
 
 

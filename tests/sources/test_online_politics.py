@@ -234,7 +234,7 @@ def test_a_header_of_two_rows_is_read_as_one(source: OnlinePolitics, drop: Path,
 @pytest.mark.parametrize("kind", ["xls", "xlsx"])
 def test_all_sheets_of_records_are_read(source: OnlinePolitics, drop: Path, kind: str) -> None:
     other, third = ["1002", *ROW[1:]], ["1003", *ROW[1:]]
-    laid = {
+    laid: dict[str, list[list[Any]]] = {
         "说明13800000001": [["本表由系统导出"]],
         "一": [HEADER, ROW],
         "空": [],
