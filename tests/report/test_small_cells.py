@@ -28,7 +28,8 @@ def made(rows: Mapping[str, tuple[int, int]]) -> Table:
 def worlds(table: Table, hidden: Mapping[tuple[str, str], str]) -> Iterator[Table]:
     """Every table that a reader of the published one must hold for possible: same totals, same visible cells.
 
-    ``<3`` is 0 to 2; ``＊`` is not so small, unless all of its column is hidden so.
+    ``<3`` is 1 or 2, for zeros are printed; the reader is even told which are none of these. In a line that few tickets came to it may
+    be 0. ``＊`` is not so small, unless all of its column is hidden so.
     """
     totals = {key: sum(counts[key] for counts in table.values()) for key in KEYS}
     any_size = {key for key in KEYS if all(hidden.get((row, key)) == HIDDEN for row in table)}
@@ -37,7 +38,10 @@ def worlds(table: Table, hidden: Mapping[tuple[str, str], str]) -> Iterator[Tabl
         printed = hidden.get((row, key))
         if printed is None:
             return told == table[row][key]
-        return told < 3 if printed == "<3" else told >= 3 or key in any_size
+        if printed == "<3":
+            zero = key != "received" and (table[row][key] == 0 or table[row]["received"] < 3)
+            return (0 if zero else 1) <= told < 3
+        return told >= 3 or key in any_size
 
     choices = []
     for row in table:
@@ -63,6 +67,17 @@ def test_no_small_count_can_be_worked_out(seed: int) -> None:
                 assert (row, key) in hidden
             if 0 < count < 3:
                 assert len({one[row][key] for one in possible}) > 1, (row, key, table, hidden)
+
+
+def test_a_line_of_few_tells_nothing_of_its_parts() -> None:
+    tables = [made({"甲": few, "乙": (20, 9), "丙": (30, 7)}) for few in ((1, 1), (2, 0), (0, 2), (1, 0))]
+    assert [{hide(table, 3).get(("甲", key)) for key in KEYS} for table in tables] == [{"<3"}] * 4
+
+
+def test_small_counts_that_are_all_that_is_missing_from_a_total_are_not_alone() -> None:
+    """Two of 1 each: as zeros are printed, neither could be another."""
+    hidden = hide(made({"甲": (30, 1), "乙": (20, 1), "丙": (40, 9)}), 3)
+    assert hidden["丙", "open"] == HIDDEN
 
 
 def test_what_is_large_stays() -> None:

@@ -1,7 +1,8 @@
 """The forwarded (外发) edition: counts of a place or a category that are so small that they point at a person are hidden.
 
 A count below the threshold prints as ``<3``. What would give it away by subtraction (in its line, or from the total of its column) is
-hidden too, and prints as ``＊``; so are rates and days that rest on such counts. Lists of tickets are left out.
+hidden too, and prints as ``＊``; so are rates and days that rest on such counts. Of a line that few tickets came to, the parts print as
+``<3`` also where they are 0: a reader who knows that both are more would know them. Lists of tickets are left out.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def hide(table: Table, below: int) -> dict[Cell, str]:
     """
     counts = {(row, key): count for row, told in table.items() for key, count in told.items()}
     small = {cell for cell, count in counts.items() if 0 < count < below}
-    hidden = dict.fromkeys(small, f"<{below}")
+    few = {(row, key) for row, told in table.items() if (row, _SUM[0]) in small for key in _SUM if key in told}
+    hidden = dict.fromkeys(small | few, f"<{below}")
 
     def hide_one_of(cells: Sequence[Cell]) -> bool:
         left = [cell for cell in cells if cell in counts and cell not in hidden]
@@ -78,19 +80,21 @@ def hide(table: Table, below: int) -> dict[Cell, str]:
 
 def _worked_out(table: Table, hidden: Mapping[Cell, str], below: int) -> dict[Cell, tuple[int, int]]:
     """The least and the most that a reader must take each cell for, from what is printed, the lines and the totals."""
+    whole, *parts = _SUM
     columns = list(dict.fromkeys(key for told in table.values() for key in told))
     totals = {key: sum(told.get(key, 0) for told in table.values()) for key in columns}
     bounds = {}
     for row, told in table.items():
         for key, count in told.items():
             printed = hidden.get((row, key))
-            least, most = (count, count) if printed is None else (below, totals[key]) if printed == HIDDEN else (0, below - 1)
-            bounds[row, key] = (max(least, 1) if key == "received" else least, most)
+            least, most = (count, count) if printed is None else (below, totals[key]) if printed == HIDDEN else (1, below - 1)
+            # Where zeros are printed, a count that is hidden is none; a group without tickets has no line.
+            zero = printed is not None and key != whole and (count == 0 or told.get(whole, below) < below)
+            bounds[row, key] = (0 if zero else least, most)
     # Each is: these added up, less those, give so many.
     sums: list[tuple[list[Cell], list[Cell], int]] = []
     for key in columns:
         sums.append(([(row, key) for row in table if key in table[row]], [], totals[key]))
-    whole, *parts = _SUM
     sums += [([(row, key) for key in parts], [(row, whole)], 0) for row, told in table.items() if set(_SUM) <= set(told)]
     while sum(_narrowed(bounds, *one) for one in sums):
         pass
