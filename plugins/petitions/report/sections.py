@@ -188,7 +188,9 @@ def two_dues(asked: Inquiry, lists: TicketLists) -> Section | None:
     return blocks.section(
         "two_dues",
         "市、区县两级时限只达其一的件",
-        blocks.note(f"12345热线的件有市交办、区县交办两个时限，本报告各项指标以区县交办时限（含有效延期）为准；{len(rows)}件只达到其中一个。"),
+        blocks.note(
+            f"12345热线的件有市交办、区县交办两个时限，本报告各项指标以区县交办时限（含有效延期）为准；{len(rows)}件只达到其中一个。"
+        ),
         blocks.tickets("appeals_two_dues", "只达到一个时限的件", TWO_DUES_COLUMNS, len(rows), 50),
     )
 
