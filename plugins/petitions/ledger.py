@@ -43,8 +43,9 @@ VERSIONS, VERSIONS_IN, VERSIONS_END = "core/210_versions.sql", "core/211_version
 VERSION, EVENT = "core/220_version.sql", "core/221_event.sql"
 CLOCKS = ("core/222_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
 DAILY_OUT, DAILY_IN = "marts/310_daily_out.sql", "marts/330_daily_in.sql"
+LEDGER = "core.posting"
 POSTED = {
-    "core.posting": "core/261_posting.sql",
+    LEDGER: "core/261_posting.sql",
     "core.passage": "core/262_passage.sql",
     "core.clock": "core/263_clock.sql",
     "daily_change": "marts/320_daily_now.sql",
@@ -247,7 +248,8 @@ def _compute(warehouse: Warehouse, bench: Workbench, settings: Settings, paramet
     if not fresh:
         warehouse.run(UNPOST)
     for table, rows in POSTED.items():
-        bench.give(table, query(rows, kind=kinds.packed()), parameters)
+        for stands in (False, True) if table == LEDGER else (False,):
+            bench.give(table, query(rows, kind=kinds.packed(), stands=stands), parameters)
     warehouse.run(DAILY_IN)
     for session in {bench.session, warehouse}:
         session.run(END)

@@ -23,6 +23,8 @@ RECEIVED = "received_at between :start and :end"
 _CONFIDENTIAL = """
 version_id in (select v.version_id from core.ticket_version v join core.content c on c.content_id = v.content_id where c.restricted)
 """
+# How long a ticket took, in seconds.
+TOOK = "cast(extract(epoch from done_at) as bigint) - cast(extract(epoch from received_at) as bigint) as seconds"
 # One rate in an answer: what it is made of and how it prints.
 RateValue = dict[str, Any]
 
@@ -160,7 +162,7 @@ def breakdowns(
     rows = warehouse.rows(
         f"""
         with standing as (
-            select {_listed(*groups, "source", "kind", _seconds(durations))}
+            select {_listed(*groups, "source", "kind", TOOK if durations else "")}
             from {metrics.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} {f"and {_CONFIDENTIAL}" if confidential else ""}
         )
@@ -205,22 +207,18 @@ def _counted(names: Sequence[str], groupings: Sequence[Sequence[str]], counts: S
     if not durations:
         return text
     shares = (f"percentile_cont({float(one.share)}) within group (order by seconds) as {one.key}" for one in durations)
+    (over,) = {one.over for one in durations}
+    (condition,) = (count.condition for count in counts if count.key == over)
     return f"""{text}
         union all
-        select {_listed(*has, *(f"0 as {one.key}" for one in counts), *shares)} from standing where seconds is not null
+        select {_listed(*has, *(f"0 as {one.key}" for one in counts), *shares)}
+        from (select *, {_listed(*kinds.unpacked())} from standing) t where {condition}
         group by grouping sets ({_sets((*groupings, ()))})
     """
 
 
 def _sets(groupings: Sequence[Sequence[str]], also: Sequence[str] = ()) -> str:
     return ", ".join(f"({_listed(*(f'by_{name}' for name in by), *also)})" for by in groupings)
-
-
-def _seconds(durations: Sequence[Days]) -> str:
-    """How long a ticket took, where durations are asked for: all are over one count."""
-    over = {one.over for one in durations}
-    took = "cast(extract(epoch from done_at) as bigint) - cast(extract(epoch from received_at) as bigint)"
-    return _listed(*(f"case when {count.condition} then {took} end as seconds" for count in metrics.COUNTS if count.key in over))
 
 
 def _merged(rows: Sequence[Mapping[str, Any]], by: Set[str], names: Sequence[str]) -> list[dict[str, Any]]:

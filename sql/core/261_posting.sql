@@ -1,4 +1,5 @@
--- The ledger: from when to when a ticket was in which state (metrics.md §4, §5). One query; its rows go to core.posting.
+-- The ledger: from when to when a ticket was in which state (metrics.md §4, §5). One query; its rows go to core.posting. It is asked twice,
+-- for the states that ended and then for those that stand: a question skips the blocks of what had ended by its moment.
 -- reads:  version, state, unit_name; `kind` is told by petitions/kinds.py
 -- grain:  version × state
 {% from 'macros.sql' import mark_time, part_class, part_ends, parts %}
@@ -29,4 +30,4 @@ posted as (
     join version n on n.v = p.v
     left join unit_name u on u.unit_no = p.unit_no
 )
-select *, {{ kind }} from posted
+select *, {{ kind }} from posted where valid_to {{ '=' if stands else '<' }} timestamptz '9999-12-31 00:00:00+08'
