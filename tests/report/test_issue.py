@@ -356,3 +356,17 @@ def test_what_meets_only_one_of_two_dues_is_told(settings: Settings) -> None:
     assert "市、区县两级时限只达其一的件" in Page(folder / "index.html").shown
     forwarded = issue(settings, *YEAR, edition="forwarded")
     assert "hotline_12345:" not in (forwarded / "report.json").read_text(encoding="utf-8")
+
+
+def test_a_chart_of_the_largest_groups_says_so_and_long_names_are_broken(settings: Settings) -> None:
+    unit = "县综合行政执法和应急管理办公室暨城市管理联合整治工作领导小组办公室"
+    made = [
+        Made(f"N{n}", "2023-03-01 09:00:00", (), {"area": f"第{n % 21}村", "category": f"类别{n % 2}", "unit": unit}) for n in range(42)
+    ]
+    county.load(settings, "hotline_12345", made)
+    folder = issue(settings, *YEAR)
+    told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    charts = {block["id"]: block["title"] for section in told["sections"] for block in section["blocks"] if block["kind"] == "chart"}
+    assert charts["areas_chart"] == "各地区诉求受理量（按办结情况，前20位）"
+    assert charts["categories_chart"] == "各类诉求受理量（按办结情况）"
+    assert f'<th scope="row" class="long">{unit}</th>' in (folder / "index.html").read_text(encoding="utf-8")

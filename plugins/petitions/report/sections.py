@@ -109,11 +109,11 @@ def kinds(asked: Inquiry) -> Section | None:
     return blocks.section(
         "kinds",
         "诉求类别、渠道与地区",
-        _stacked(asked, "categories", "各类诉求受理量（按办结情况）", "category", categories),
+        _stacked(asked, "categories", "各类诉求受理量", "category", categories),
         _by_name(asked, "categories", "按诉求类别", "诉求类别", "appeals", "category", BY_KIND),
         _by_name(asked, "types", "按诉求类型", "诉求类型", "appeals", "ticket_type", BY_KIND, TYPES),
         _by_name(asked, "appeal_channels", "按诉求渠道", "诉求渠道", "appeals", "channel", BY_KIND, CHANNELS),
-        _stacked(asked, "areas", "各地区诉求受理量（按办结情况）", "area", asked.values("appeals", "area")),
+        _stacked(asked, "areas", "各地区诉求受理量", "area", asked.values("appeals", "area")),
         _by_name(asked, "areas", "按地区", "地区", "appeals", "area", BY_KIND),
     )
 
@@ -226,7 +226,7 @@ def cases(asked: Inquiry) -> Section:
     compared = asked.comparisons("cases")
     bars = blocks.chart(
         "channels_chart",
-        "智慧城管案件来源（按办结情况）",
+        _by_outcome("智慧城管案件来源", channels),
         "bar",
         "件",
         [channel or "未注明来源" for channel in channels[:_BARS]],
@@ -375,14 +375,20 @@ def _worth_a_column(asked: Inquiry, population: str, key: str, grouping: str, gr
 
 def _stacked(asked: Inquiry, table: str, title: str, grouping: str, values: Sequence[str | None]) -> Block | None:
     """Closed and open of the largest groups, one bar each."""
-    told = [value for value in values if value is not None][:_BARS]
-    if len(told) < 2:
+    named = [value for value in values if value is not None]
+    if len(named) < 2:
         return None
+    told = named[:_BARS]
     series = [
         blocks.series(printed(key), "bar", [asked.group("appeals", key, grouping, value) for value in told], stack="件")
         for key in ("closed", "open")
     ]
-    return blocks.chart(f"{table}_chart", title, "bar", "件", told, series, table=table)
+    return blocks.chart(f"{table}_chart", _by_outcome(title, named), "bar", "件", told, series, table=table)
+
+
+def _by_outcome(title: str, groups: Sequence[str | None]) -> str:
+    """The title of a chart of closed and open; it says where it does not show all groups."""
+    return f"{title}（按办结情况{f'，前{_BARS}位' if len(groups) > _BARS else ''}）"
 
 
 def _share(asked: Inquiry, unit: str) -> float:
