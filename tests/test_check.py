@@ -18,7 +18,7 @@ import pytest
 
 import petitions.check
 from petitions import crew
-from petitions.check import EVENTS, QUARANTINE, TICKETS, check
+from petitions.check import EVENTS, QUARANTINE, TICKETS, Checked, check, check_each
 from petitions.connections import Connection
 from petitions.examine import Part, Stretch
 from petitions.landing import Landing, Manifest
@@ -204,36 +204,67 @@ def test_what_stops_the_crew_stops_the_lane(settings: Settings, monkeypatch: pyt
 
 def test_a_process_of_the_crew_ends_with_the_one_that_asked(settings: Settings, tmp_path: Path) -> None:
     """In the middle of a part: a retry may be at work in the same folder by then."""
-    worker = crew._begun(crew.Task("provincial", settings, tmp_path, FETCHED))
+    worker = crew._started()
     assert worker.stdin and worker.stdout
     records = [petition(f"P{number:07}") for number in range(20_000)]
-    crew._send(worker.stdin, Part(0, 0, (Stretch("records.jsonl.gz", 1, None, records, len(records)),)))
+    part = Part(0, 0, (Stretch("records.jsonl.gz", 1, None, records, len(records)),))
+    crew._send(worker.stdin, (crew.Task("provincial", settings, tmp_path, FETCHED), part))
     worker.stdin.close()
     assert (worker.stdout.read(), worker.wait(timeout=120)) == (b"", 1)
     worker.stdout.close()
     assert not list(tmp_path.glob("*.parquet"))
 
 
-def test_a_crew_that_is_kept_checks_batch_after_batch(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """By the same processes, each batch by its own task; what an error stopped is at work no more."""
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes of every crew from now on; one part is enough for a crew."""
+    found: list[subprocess.Popen[bytes]] = []
+    start = crew._started
+
+    def noted() -> subprocess.Popen[bytes]:
+        found.append(start())
+        return found[-1]
+
+    monkeypatch.setattr(crew, "_started", noted)
     monkeypatch.setattr(petitions.check, "PART", 1)
     monkeypatch.setattr(petitions.check, "_MANY", 1)
-    records = [petition(f"P{number:07}") for number in range(4)]
-    with crew.kept():
-        assert len(stage(settings, *records)["tickets"]) == 4
-        first = list(crew._resting or ())
-        other = Settings(tmp_path / "other", settings.config)
-        with crew.kept():
-            assert len(stage(other, *records, petition("P9"))["tickets"]) == 5
-        assert crew._resting and {worker.pid for worker in first} == {worker.pid for worker in crew._resting}
-        first[0].kill()
-        first[0].wait()
-        with pytest.raises(LaneStopped, match="ended by itself"):
-            stage(Settings(tmp_path / "third", settings.config), *records)
-        assert crew._resting == [] and all(worker.poll() is not None for worker in first)
-        assert len(stage(Settings(tmp_path / "fourth", settings.config), *records)["tickets"]) == 4
-        last = list(crew._resting)
-    assert crew._resting is None and len(last) == crew.size() and all(worker.poll() is not None for worker in last)
+    return found
+
+
+def test_one_crew_checks_batch_after_batch(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their order, and what goes wrong with one is its own: its file is damaged, or a map of its lane."""
+    processes, landing = started(monkeypatch), Landing(settings.landing)
+    batches = [land(settings, "provincial", [petition(f"P{batch}{number:06}") for number in range(4)]) for batch in range(3)]
+    (landing.folder(batches[1]) / "records.jsonl.gz").write_bytes(b"")
+    done = list(check_each(batches, landing, settings))
+    assert [one.manifest for one in done] == batches
+    assert [one.summary.get("landed") for one in done] == [4, None, 4]
+    assert isinstance(done[1].wrong, LaneStopped) and "sha256" in str(done[1].wrong)
+    assert sorted(path.name for path in settings.staging.iterdir()) == [batches[0].batch_id, batches[2].batch_id]
+    assert len(processes) == crew.size() and all(process.poll() is not None for process in processes)
+
+
+def test_a_process_that_ends_by_itself_stops_its_batch_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    processes, landing = started(monkeypatch), Landing(settings.landing)
+    batches = [land(settings, "provincial", [petition(f"P{batch}{number:06}") for number in range(30)]) for batch in range(3)]
+    found: list[Checked] = []
+    for one in check_each(batches, landing, settings):
+        if not found:
+            processes[0].kill()
+        found.append(one)
+    wrong = [one for one in found if one.wrong]
+    assert len(found) == 3 and len(wrong) <= 1 and all("ended by itself" in str(one.wrong) for one in wrong)
+    assert all(one.summary["landed"] == 30 for one in found if not one.wrong)
+    assert all(process.poll() is not None for process in processes)
+
+
+def test_a_crew_is_dismissed_where_nobody_waits_for_it(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked for the batches stops in between, with parts at work and others done."""
+    processes, landing = started(monkeypatch), Landing(settings.landing)
+    batches = [land(settings, "provincial", [petition(f"P{batch}{number:06}") for number in range(20)]) for batch in range(3)]
+    checked = check_each(batches, landing, settings)
+    assert next(checked).summary["landed"] == 20
+    checked.close()
+    assert processes and all(process.poll() is not None for process in processes)
 
 
 def test_checking_again_writes_the_same(settings: Settings) -> None:

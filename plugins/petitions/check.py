@@ -16,20 +16,21 @@ import hashlib
 import json
 import logging
 import shutil
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from petitions import crew, data_docs, privacy
-from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Examiner, Part, Stretch, part_name, per_event, write_part
+from petitions.examine import EVENTS, NARROW, TICKETS, Examined, Landed, Part, Place, Stretch, part_name, per_event, write_part
 from petitions.judge import Judge
 from petitions.model import BEIJING, QUARANTINE_LABELS, QUARANTINE_RULES
 from petitions.normalise import Normaliser
@@ -37,7 +38,7 @@ from petitions.progress import counted
 from petitions.quality import ROW, great_expectations
 from petitions.said import Said, printed
 from petitions.settings import Settings
-from petitions.sources.base import Raw, Source
+from petitions.sources.base import LaneStopped, Source
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 #: Records of a part.
 PART = 10_000
-# From so many parts on several processes are worth their start.
+# From the records of so many parts on several processes are worth their start.
 _MANY = 2
 
 QUARANTINE = pa.schema(
@@ -65,17 +66,18 @@ TRACED = pa.schema([("file", pa.string()), ("line", pa.int64()), ("content_id", 
 log = logging.getLogger("petitions.check")
 
 
-class Landed(NamedTuple):
-    """One raw record, and where it stands in its batch: the file, and which of the file's records it is, from 1."""
+@dataclass(frozen=True)
+class Checked:
+    """A batch that was checked: its staged folder and what ``summary.json`` holds, or what went wrong with it, and then there is neither.
 
-    file: str
-    line: int
-    export_at: datetime | None
-    raw: Raw
+    The summary: ``batch_id``, ``numbers`` (distinct tickets landed, a record without a readable number counting by itself), ``landed``
+    (= tickets + quarantine), ``quarantined``, ``messages`` and, for lanes of files, ``platform_total``.
+    """
 
-
-#: Where a record stands in its batch: the file, and which of its records it is, from 1.
-Place = tuple[str, int]
+    manifest: Manifest
+    staged: Path
+    summary: dict[str, Any] = field(default_factory=dict)
+    wrong: Exception | None = None
 
 
 def check(
@@ -87,43 +89,87 @@ def check(
     staging: Path | None = None,
     trace: Collection[Place] = (),
 ) -> dict[str, Any]:
-    """Stage a landed batch. Done again it writes the same. Of a batch of the home's that holds records, pages of Data Docs are written too.
+    """Stage one batch, as :func:`check_each` does.
 
-    :param staging: the folder to write ``<batch_id>/`` into, in place of the home's.
-    :param trace: records to follow: ``traced.parquet`` beside the others says of each its ``content_id``, null where it is bad.
-    :returns: what ``summary.json`` holds: ``batch_id``, ``numbers`` (distinct tickets landed, a record without a readable number
-        counting by itself), ``landed`` (= tickets + quarantine), ``quarantined``, ``messages`` and, for lanes of files, ``platform_total``.
+    :returns: the summary.
     :raises LaneStopped: where a suite or a map cannot be used.
     """
-    target = (staging or settings.staging) / manifest.batch_id
-    aside = target.with_name(f".{manifest.batch_id}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True, mode=0o700)
-    normaliser = Normaliser(source, settings.source_maps[source.name], privacy.load_key(settings.secrets))
-    judge = Judge(normaliser, manifest.fetched_at)
-    batch = _Batch(manifest, aside, judge, frozenset(trace))
-    examined = _examined(_parts(manifest, landing, source), Examiner(normaliser, aside, manifest.fetched_at))
-    for part, done in counted(examined, f"{source.name}: records checked", each=lambda one: one[0].size):
-        batch.take(part, done)
-    summary = batch.settle()
-    (aside / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
-    shutil.rmtree(target, ignore_errors=True)
-    aside.replace(target)
-    if staging is None and batch.parts:
-        _show(settings, manifest, judge)
-    return summary
+    (one,) = check_each([manifest], landing, settings, lambda _: source, staging=staging, trace={manifest.batch_id: trace})
+    if one.wrong:
+        raise one.wrong
+    return one.summary
 
 
-def _examined(parts: Iterator[Part], examiner: Examiner) -> Iterator[tuple[Part, Examined]]:
+def check_each(
+    manifests: Sequence[Manifest],
+    landing: Landing,
+    settings: Settings,
+    source_of: Callable[[str], Source] | None = None,
+    *,
+    staging: Path | None = None,
+    trace: Mapping[str, Collection[Place]] | None = None,
+) -> Generator[Checked]:
+    """Stage landed batches, and give each, in their order, as soon as it is staged; what goes wrong with one is its own.
+
+    While one is settled or loaded, the next are examined already. Done again it writes the same. Of the home's own batches the newest of
+    each lane that holds records gets its pages of Data Docs.
+
+    :param source_of: the platform of a lane, by name; left out, none is asked for its connection.
+    :param staging: the folder to write ``<batch_id>/`` into, in place of the home's.
+    :param trace: by batch, records to follow: ``traced.parquet`` beside the others says of each its ``content_id``, null where it is bad.
+    """
+    folder, followed = staging or settings.staging, trace or {}
+    batches = [_Batch(manifest, landing, settings, folder, frozenset(followed.get(manifest.batch_id, ()))) for manifest in manifests]
+    lanes = ", ".join(dict.fromkeys(manifest.source for manifest in manifests))
+    newest: dict[str, _Batch] = {}
+    with closing(_to_examine(batches, source_of or partial(_unasked, settings))) as parts, closing(_examined(parts)) as examined:
+        for batch in _complete(batches, counted(examined, f"{lanes}: records checked", each=lambda one: one[1].size)):
+            yield batch.settled()
+            if batch.parts and not batch.wrong:
+                newest[batch.manifest.source] = batch
+    if staging is None:
+        for batch in newest.values():
+            _show(settings, batch.manifest, batch.judge)
+
+
+def _to_examine(batches: Iterable[_Batch], source_of: Callable[[str], Source]) -> Generator[tuple[crew.Task, Part]]:
+    for batch in batches:
+        yield from batch.begun(source_of)
+
+
+def _examined(parts: Iterator[tuple[crew.Task, Part]]) -> Generator[tuple[crew.Task, Part, Examined | LaneStopped]]:
     """By a crew where there is enough for one to do."""
-    first = list(islice(parts, _MANY))
-    if len(first) < _MANY or crew.size() == 1:
-        yield from ((part, examiner(part)) for part in chain(first, parts))
+    first, records = list[tuple[crew.Task, Part]](), 0
+    while records < _MANY * PART and (one := next(parts, None)):
+        first.append(one)
+        records += one[1].size
+    if records >= _MANY * PART and crew.size() > 1:
+        # Great Expectations takes seconds to import: they pass while the crew is at work on its first parts.
+        yield from crew.examined(chain(first, parts), meanwhile=great_expectations)
         return
-    source = examiner.normaliser.source
-    task = crew.Task(source.name, source.settings, examiner.folder, examiner.fetched_at)
-    # Great Expectations takes seconds to import: they pass while the crew is at work on its first parts.
-    yield from crew.examined(task, chain(first, parts), meanwhile=great_expectations)
+    examiner = None
+    for task, part in chain(first, parts):
+        if examiner is None or examiner.folder != task.folder:
+            examiner = task.examiner()
+        yield task, part.bare(), examiner(part)
+
+
+def _complete(batches: Sequence[_Batch], examined: Iterable[tuple[crew.Task, Part, Examined | LaneStopped]]) -> Iterator[_Batch]:
+    """The batches in their order, each when all of it is examined."""
+    by_folder, waiting = {batch.aside: batch for batch in batches}, deque(batches)
+    for task, part, found in examined:
+        by_folder[task.folder].take(part, found)
+        while waiting and waiting[0].examined:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _unasked(settings: Settings, name: str) -> Source:
+    """A platform to read what it sent, and not to be asked for more."""
+    from petitions.connections import Connection
+    from petitions.sources import create
+
+    return create(name, Connection(f"petitions_{name}", ""), settings)
 
 
 def _show(settings: Settings, manifest: Manifest, judge: Judge) -> None:
@@ -132,22 +178,6 @@ def _show(settings: Settings, manifest: Manifest, judge: Judge) -> None:
         data_docs.publish(settings, manifest, judge.suites)
     except Exception as error:  # noqa: BLE001
         log.warning("%s: the pages of what the checks found were not written (%s)", manifest.source, type(error).__name__)
-
-
-def check_again(
-    manifest: Manifest, landing: Landing, settings: Settings, staging: Path, trace: Collection[Place] = ()
-) -> tuple[Path, dict[str, Any]]:
-    """Stage a batch that is already loaded by today's maps, aside and without asking its platform.
-
-    :returns: the staged folder, and the summary.
-    :raises LaneStopped: as :func:`check`.
-    """
-    from petitions.connections import Connection
-    from petitions.sources import create
-
-    source = create(manifest.source, Connection(f"petitions_{manifest.source}", ""), settings)
-    summary = check(manifest, landing, settings, source, staging=staging, trace=trace)
-    return staging / manifest.batch_id, summary
 
 
 def quarantine_message(rules: Iterable[str]) -> str | None:
@@ -197,38 +227,88 @@ def _stretches(manifest: Manifest, landing: Landing, source: Source) -> Iterator
         yield Stretch(name, line, None, lines, count)
 
 
-@dataclass
 class _Batch:
-    """A batch on its way: its parts are taken as they are done, then the whole is settled."""
+    """A batch on its way: its parts are given to be examined and taken as they are done, then the whole is settled."""
 
-    manifest: Manifest
-    folder: Path
-    judge: Judge
-    trace: frozenset[Place] = frozenset()
-    parts: int = 0
-    remarks: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[str] = field(default_factory=Counter)
+    def __init__(self, manifest: Manifest, landing: Landing, settings: Settings, folder: Path, trace: frozenset[Place]) -> None:
+        self.manifest, self.landing, self.settings, self.trace = manifest, landing, settings, trace
+        self.target = folder / manifest.batch_id
+        self.aside = self.target.with_name(f".{manifest.batch_id}.partial")
+        self.parts = 0
+        self.wrong: Exception | None = None
+        self.remarks: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self._given: int | None = None
 
-    def __post_init__(self) -> None:
-        self.bad = self.judge.bad
-        self.platform_suite, self.ticket_suite = self.judge.suites
+    @property
+    def examined(self) -> bool:
+        """Whether all that it holds was read, and has come back."""
+        return self.parts == self._given
 
-    def take(self, part: Part, done: Examined) -> None:
+    def begun(self, source_of: Callable[[str], Source]) -> Iterator[tuple[crew.Task, Part]]:
+        """Its parts, to be examined. The batch ends where one cannot be read."""
+        given = 0
+        try:
+            shutil.rmtree(self.aside, ignore_errors=True)
+            self.aside.mkdir(parents=True, mode=0o700)
+            name, fetched_at = self.manifest.source, self.manifest.fetched_at
+            self.source = source_of(name)
+            normaliser = Normaliser(self.source, self.settings.source_maps[name], privacy.load_key(self.settings.secrets))
+            self.judge = Judge(normaliser, fetched_at, self._read_again)
+            task = crew.Task(name, self.settings, self.aside, fetched_at)
+            for part in _parts(self.manifest, self.landing, self.source):
+                given += 1
+                yield task, part
+                if self.wrong:
+                    break
+        except Exception as error:  # noqa: BLE001 - told by what comes of the batch
+            self.wrong = error
+        self._given = given
+
+    def take(self, part: Part, found: Examined | LaneStopped) -> None:
         """Keep what the whole batch must know of a part."""
         self.parts += 1
-        self.remarks += done.remarks
-        self.unknown += done.unknown
-        self.judge.take(part, done)
+        if isinstance(found, LaneStopped):
+            self.wrong = self.wrong or found
+        if self.wrong or isinstance(found, LaneStopped):
+            return
+        self.remarks += found.remarks
+        self.unknown += found.unknown
+        try:
+            self.judge.take(part, found)
+        except Exception as error:  # noqa: BLE001 - told by what comes of the batch
+            self.wrong = error
 
-    def settle(self) -> dict[str, Any]:
+    def settled(self) -> Checked:
+        """What came of it, when all of it is examined."""
+        try:
+            if self.wrong:
+                raise self.wrong
+            summary = self._settle()
+            (self.aside / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
+            shutil.rmtree(self.target, ignore_errors=True)
+            self.aside.replace(self.target)
+        except Exception as error:  # noqa: BLE001 - told by what comes of the batch
+            self.wrong = error
+            shutil.rmtree(self.aside, ignore_errors=True)
+            return Checked(self.manifest, self.target, wrong=error)
+        return Checked(self.manifest, self.target, summary)
+
+    def _read_again(self, places: Collection[Place]) -> Iterator[Landed]:
+        for stretch in _stretches(self.manifest, self.landing, self.source):
+            for file, line in places:
+                if file == stretch.file and 0 <= line - stretch.first_line < stretch.size:
+                    yield Landed(file, line, stretch.export_at, stretch.record(line - stretch.first_line))
+
+    def _settle(self) -> dict[str, Any]:
         """Decide what comes twice, see to the staged files, and tell the figures."""
         self.judge.settle()
         if not self.parts:
             for name, schema in (("tickets.parquet", TICKETS), ("events.parquet", EVENTS), ("narrow", NARROW)):
-                write_part(self.folder / name, part_name(0), schema.empty_table())
-        with _engine(self.folder) as whole:
+                write_part(self.aside / name, part_name(0), schema.empty_table())
+        with _engine(self.aside) as whole:
             whole.register("unfit", pa.table({ROW: pa.array(self.judge.unfit, pa.int64())}))
-            whole.execute(_NARROW.format(folder=self.folder))
+            whole.execute(_NARROW.format(folder=self.aside))
             self._quarantine_clashes(whole)
             whole.execute(_REPEATED)
             self._take_out(whole)
@@ -236,9 +316,9 @@ class _Batch:
             if self.trace:
                 self._write_traced(whole)
             numbers = self._numbers(whole)
-        quarantine = _once_each(self.bad.values())
-        pq.write_table(pa.Table.from_pylist(quarantine, schema=QUARANTINE), self.folder / "quarantine.parquet")
-        shutil.rmtree(self.folder / "narrow")
+        quarantine = _once_each(self.judge.bad.values())
+        pq.write_table(pa.Table.from_pylist(quarantine, schema=QUARANTINE), self.aside / "quarantine.parquet")
+        shutil.rmtree(self.aside / "narrow")
         summary = {
             "batch_id": self.manifest.batch_id,
             "numbers": numbers,
@@ -268,11 +348,11 @@ class _Batch:
         in ``bad``.
         """
         several = whole.execute(_SEVERAL).df()
-        refusals = self.ticket_suite.refuse_in_batch(several[[ROW, "source_no", "updated_at", "update_key"]])
+        refusals = self.judge.suites[1].refuse_in_batch(several[[ROW, "source_no", "updated_at", "update_key"]])
         for one in several[several[ROW].isin(refusals.keys())].to_dict("records"):
             row: int = one[ROW]
-            if row not in self.bad:
-                self.bad[row] = {
+            if row not in self.judge.bad:
+                self.judge.bad[row] = {
                     "record_id": hashlib.sha256(f"{self.manifest.source}\n{one['content']}".encode()).hexdigest()[:32],
                     "source_no": one["source_no"],
                     "rule": refusals[row].rule,
@@ -286,22 +366,22 @@ class _Batch:
 
     def _take_out(self, whole: duckdb.DuckDBPyConnection) -> None:
         """Of the staged files, only those are written anew in which something goes or is dated anew."""
-        rows = whole.execute(_MOVED.format(folder=self.folder)).fetchall()
+        rows = whole.execute(_MOVED.format(folder=self.aside)).fetchall()
         moved = {row: export_at if stays else None for row, stays, export_at, _ in rows}
         gone = {row for row, stays, *_ in rows if not stays}
         for name in {Path(file).name for *_, file in rows}:
             self._rewrite(name, gone, moved)
 
     def _rewrite(self, name: str, gone: set[int], moved: dict[int, datetime | None]) -> None:
-        narrow = pq.read_table(self.folder / "narrow" / name, columns=[ROW, "events", "good"]).filter(pa.compute.field("good"))
+        narrow = pq.read_table(self.aside / "narrow" / name, columns=[ROW, "events", "good"]).filter(pa.compute.field("good"))
         rows, counts = narrow[ROW].to_pylist(), narrow["events"].to_numpy()
-        tickets, events = (pq.read_table(self.folder / kind / name) for kind in ("tickets.parquet", "events.parquet"))
+        tickets, events = (pq.read_table(self.aside / kind / name) for kind in ("tickets.parquet", "events.parquet"))
         export_at = [moved.get(row) or told for row, told in zip(rows, tickets["export_at"].to_pylist(), strict=True)]
         place = TICKETS.get_field_index("export_at")
         tickets = tickets.set_column(place, TICKETS.field(place), pa.array(export_at, TICKETS.field(place).type))
         stays = [row not in gone for row in rows]
-        write_part(self.folder / "tickets.parquet", name, tickets.filter(pa.array(stays)))
-        write_part(self.folder / "events.parquet", name, events.filter(per_event(stays, counts)))
+        write_part(self.aside / "tickets.parquet", name, tickets.filter(pa.array(stays)))
+        write_part(self.aside / "events.parquet", name, events.filter(per_event(stays, counts)))
 
     def _write_traced(self, whole: duckdb.DuckDBPyConnection) -> None:
         traced = [{"file": file, "line": line} for file, line in sorted(self.trace)]
@@ -310,7 +390,7 @@ class _Batch:
             "select file, line, max(content) from traced left join good using (file, line) group by all order by all"
         ).fetchall()
         told = [dict(zip(TRACED.names, row, strict=True)) for row in rows]
-        pq.write_table(pa.Table.from_pylist(told, schema=TRACED), self.folder / "traced.parquet")
+        pq.write_table(pa.Table.from_pylist(told, schema=TRACED), self.aside / "traced.parquet")
 
     def _messages(self, quarantine: list[dict[str, Any]], landed: int) -> Iterator[str]:
         source = self.manifest.source
@@ -333,8 +413,8 @@ class _Batch:
                 f"{share} in quarantine, expected at most {100 * most:g} %: has the platform changed its codes or fields?",
                 f"本批记录有 {100 * len(quarantine) / landed:.1f}% 被隔离，高于 {100 * most:g}%：平台是否改了代码或字段？",
             )
-        yield from self.platform_suite.messages()
-        yield from self.ticket_suite.messages()
+        for suite in self.judge.suites:
+            yield from suite.messages()
 
 
 # A record that only a suite refused was staged with its part, and has to be taken out.

@@ -1,4 +1,4 @@
-"""Several processes at work on the parts of one batch.
+"""Several processes at work on the parts of batches.
 
 They are started afresh and spoken to through pipes: no process with threads is forked, nothing of the parent's main module is imported
 again, and it works inside a worker of Airflow or Celery, whose own processes may have no children of :mod:`multiprocessing`.
@@ -12,14 +12,13 @@ import pickle
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
+from queue import Empty, Queue, SimpleQueue
+from threading import Lock, Thread
 from typing import IO, Any
 
 from petitions.examine import Examined, Examiner, Part
@@ -28,6 +27,10 @@ from petitions.sources.base import LaneStopped
 
 # Each holds a part and what checks it: more of them would gain little beside the one that reads the batch.
 MOST = 4
+# Parts that are done wait for whoever asked, so many for each process.
+_AHEAD = 4
+# Batches that follow one another are at work together for a moment.
+_EXAMINERS = 3
 
 
 @dataclass(frozen=True)
@@ -55,69 +58,87 @@ def size() -> int:
     return min(len(os.sched_getaffinity(0)), MOST)
 
 
-@contextmanager
-def kept() -> Iterator[None]:
-    """For who checks several batches: within this block the processes outlast a batch, so that their start, which takes seconds, is
-    paid once."""
-    global _resting
-    if _resting is not None:  # kept already, by a block around this one
-        yield
-        return
-    _resting = []
-    try:
-        yield
-    finally:
-        _dismiss(_resting)
-        _resting = None
+def examined(parts: Iterator[tuple[Task, Part]], meanwhile: Callable[[], Any]) -> Iterator[tuple[Task, Part, Examined | LaneStopped]]:
+    """The parts of one batch after the other as they are done, in any order; what could not be examined comes back as what is wrong.
 
-
-# The processes that wait for the next batch; None where nobody keeps them.
-_resting: list[subprocess.Popen[bytes]] | None = None
-
-
-def examined(task: Task, parts: Iterable[Part], meanwhile: Callable[[], Any]) -> Iterator[tuple[Part, Examined]]:
-    """The parts as they are done, in any order; few of them are in memory at once.
+    While whoever asked is busy with what came, the crew goes on, a few parts ahead. ``parts`` are read in threads, one at a time and few
+    ahead. What comes back of a part holds no records any more.
 
     :param meanwhile: called once, when all of the crew have something to do.
-    :raises LaneStopped: where a part cannot be examined, or a process ended.
     """
-    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-    workers = [_begun(task) for _ in range(size())]
-    for worker in workers:
-        idle.put(worker)
-
-    def ask(part: Part) -> tuple[Part, Examined]:
-        worker = idle.get()
-        try:
-            return part, _asked(worker, part)
-        finally:
-            idle.put(worker)  # whatever its answer was: the parts behind wait for it
-
+    crew = _Crew(parts)
     try:
-        with ThreadPoolExecutor(len(workers)) as threads:
-            waiting: set[Future[tuple[Part, Examined]]] = set()
-            for part in parts:
-                waiting.add(threads.submit(ask, part))
-                if part.number == len(workers):
-                    meanwhile()
-                if len(waiting) > len(workers):
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (one.result() for one in done)
-            yield from (one.result() for one in waiting)
-        if _resting is not None:
-            _resting.extend(workers)
-            workers = []
+        meanwhile()
+        yield from crew
     finally:
-        _dismiss(workers)  # after an error each may still be at work in the folder of the batch
+        crew.dismiss()
 
 
-def _begun(task: Task) -> subprocess.Popen[bytes]:
-    """A process that knows the task: one that rests, or a new one."""
-    worker = _resting.pop() if _resting else _started()
-    assert worker.stdin
-    with suppress(OSError):  # it ended while it rested: told by whoever asks it for something
-        _send(worker.stdin, task)
-    return worker
+class _Crew:
+    """The processes, and twice as many threads that read parts and ask: while a process is at work, its next part is made ready."""
+
+    def __init__(self, parts: Iterator[tuple[Task, Part]]) -> None:
+        self._parts, self._reading = parts, Lock()
+        self._workers = [_started() for _ in range(size())]
+        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._done: Queue[tuple[Task, Part, Examined | LaneStopped] | BaseException | None] = Queue(_AHEAD * len(self._workers))
+        self._dismissed = False
+        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(2 * len(self._workers))]
+        for thread in self._threads:
+            thread.start()
+
+    def __iter__(self) -> Iterator[tuple[Task, Part, Examined | LaneStopped]]:
+        at_work = len(self._threads)
+        while at_work:
+            done = self._done.get()
+            if isinstance(done, BaseException):
+                raise done
+            if done is None:
+                at_work -= 1
+            else:
+                yield done
+
+    def dismiss(self) -> None:
+        """They stop at once: whoever asked may begin anew in the same folder."""
+        self._dismissed = True
+        for worker in list(self._workers):
+            worker.kill()
+        for thread in self._threads:
+            while thread.is_alive():  # it may wait for room
+                with suppress(Empty):
+                    self._done.get(timeout=0.01)
+        for worker in self._workers:
+            _end(worker)
+
+    def _ask(self) -> None:
+        try:
+            while not self._dismissed and (asked := self._next()):
+                task, part = asked
+                worker = self._idle.get()
+                try:
+                    answer = _asked(worker, task, part)
+                finally:
+                    self._idle.put(self._fit(worker))  # whatever its answer was: the parts behind wait for it
+                self._done.put((task, part.bare(), answer))
+            self._done.put(None)
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits
+            self._done.put(error)
+
+    def _next(self) -> tuple[Task, Part] | None:
+        with self._reading:
+            return next(self._parts, None)
+
+    def _fit(self, worker: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """The process, or another in place of one that ended."""
+        if self._dismissed or worker.poll() is None:
+            return worker
+        self._workers.remove(worker)
+        _end(worker)
+        fresh = _started()
+        self._workers.append(fresh)
+        return fresh
 
 
 def _started() -> subprocess.Popen[bytes]:
@@ -127,28 +148,24 @@ def _started() -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path})
 
 
-def _dismiss(workers: Iterable[subprocess.Popen[bytes]]) -> None:
-    for worker in workers:
-        worker.kill()
-        worker.wait()
-        for pipe in (worker.stdin, worker.stdout):
-            if pipe:
-                with suppress(OSError):
-                    pipe.close()
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.kill()
+    worker.wait()
+    for pipe in (worker.stdin, worker.stdout):
+        if pipe:
+            with suppress(OSError):
+                pipe.close()
 
 
-def _asked(worker: subprocess.Popen[bytes], part: Part) -> Examined:
+def _asked(worker: subprocess.Popen[bytes], task: Task, part: Part) -> Examined | LaneStopped:
     assert worker.stdin and worker.stdout
     try:
-        _send(worker.stdin, part)
+        _send(worker.stdin, (task, part))
         answer = pickle.load(worker.stdout)
     except (EOFError, OSError, pickle.UnpicklingError):
-        raise LaneStopped(
-            f"a process that checks records ended by itself (status {worker.wait()}), perhaps for want of memory; run again"
-        ) from None
-    if isinstance(answer, Examined):
-        return answer
-    raise LaneStopped(str(answer))
+        worker.kill()
+        return LaneStopped(f"a process that checks records ended by itself (status {worker.wait()}), perhaps for want of memory; run again")
+    return answer if isinstance(answer, Examined) else LaneStopped(str(answer))
 
 
 def _send(pipe: IO[bytes], told: Any) -> None:
@@ -160,21 +177,20 @@ def _send(pipe: IO[bytes], told: Any) -> None:
 
 
 def work() -> None:
-    """One process of the crew: for each batch the task first, then part after part until nothing more comes."""
+    """One process of the crew: part after part, each with its task, until nothing more comes."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not come between
-    given: SimpleQueue[Task | Part] = SimpleQueue()
+    given: SimpleQueue[tuple[Task, Part]] = SimpleQueue()
     Thread(target=_listen, args=(given,), daemon=True).start()
-    task = examiner = None
+    known: dict[Path, Examiner] = {}
     while True:
-        told: Task | Part = given.get()
-        if isinstance(told, Task):
-            task, examiner = told, None
-            continue
-        assert task
+        task, part = given.get()
         try:
-            examiner = examiner or task.examiner()
-            answer: Any = examiner(told)
+            if task.folder not in known:
+                if len(known) >= _EXAMINERS:
+                    known.clear()
+                known[task.folder] = task.examiner()
+            answer: Any = known[task.folder](part)
         except LaneStopped as stopped:
             answer = str(stopped)
         except Exception as error:  # noqa: BLE001 - told by kind and place
@@ -182,7 +198,7 @@ def work() -> None:
         _send(answers, answer)
 
 
-def _listen(given: SimpleQueue[Task | Part]) -> None:
+def _listen(given: SimpleQueue[tuple[Task, Part]]) -> None:
     """Whoever asked may be killed at any moment. A retry then works in the same folder, so that nothing may be written there any more."""
     with suppress(EOFError, OSError, pickle.UnpicklingError, KeyboardInterrupt):
         while True:

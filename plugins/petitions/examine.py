@@ -13,12 +13,12 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -100,6 +100,19 @@ NARROW = pa.schema(
 )
 
 
+class Landed(NamedTuple):
+    """One raw record, and where it stands in its batch: the file, and which of the file's records it is, from 1."""
+
+    file: str
+    line: int
+    export_at: datetime | None
+    raw: Raw
+
+
+#: Where a record stands in its batch: the file, and which of its records it is, from 1.
+Place = tuple[str, int]
+
+
 @dataclass(frozen=True)
 class Stretch:
     """Records that follow one another in one file: JSON lines, or raw records of a platform's own file."""
@@ -134,6 +147,10 @@ class Part:
     def size(self) -> int:
         return sum(stretch.size for stretch in self.stretches)
 
+    def bare(self) -> Part:
+        """The part without its records."""
+        return replace(self, stretches=tuple(replace(one, content=b"") for one in self.stretches))
+
     def at(self, place: int) -> tuple[Stretch, int]:
         """Where the record at a place of the part stands: its stretch, and the place in that."""
         for stretch in self.stretches:
@@ -158,7 +175,8 @@ class Examined:
     """What a part came to, beside the files that were written.
 
     ``platform`` and ``canonical`` have a row for every record: the columns that the suite of the source looks at, as cleaned text, and
-    those of the suite of the canonical ticket. ``faults`` are the records that could not be read, by row of the batch.
+    those of the suite of the canonical ticket. ``faults`` are the records that could not be read, by row of the batch; ``late`` tells the
+    same of those that were received later than they were fetched, which a suite refuses.
     """
 
     part: int
@@ -166,6 +184,7 @@ class Examined:
     platform: pa.Table
     canonical: pa.Table
     faults: dict[int, Fault]
+    late: dict[int, Fault]
     remarks: Counter[str]
     unknown: Counter[str]
 
@@ -180,7 +199,7 @@ class Examiner:
 
     def __call__(self, part: Part) -> Examined:
         with _no_garbage():
-            sheet = _Sheet(self.normaliser, self._platform)
+            sheet = _Sheet(self.normaliser, self._platform, stamp(self.fetched_at) or 0)
             for stretch in part.stretches:
                 records = stretch.records()
                 while some := list(islice(records, _AT_ONCE)):
@@ -194,6 +213,7 @@ class Examiner:
                 sheet.platform_table(number),
                 sheet.canonical_table(number, self._canonical, self.fetched_at),
                 {rows[place]: fault for place, fault in sheet.faults.items()},
+                {rows[place]: fault for place, fault in sheet.late.items()},
                 sheet.remarks,
                 sheet.unknown,
             )
@@ -225,12 +245,13 @@ class Examiner:
 class _Sheet:
     """The columns of a part as they grow."""
 
-    def __init__(self, normaliser: Normaliser, platform_columns: Sequence[str]) -> None:
-        self.normaliser = normaliser
+    def __init__(self, normaliser: Normaliser, platform_columns: Sequence[str], fetched_at: int) -> None:
+        self.normaliser, self.fetched_at = normaliser, fetched_at
         self.platform: dict[str, list[str | None]] = {name: [] for name in platform_columns}
         self.contents: list[str] = []
         self.event_counts: list[int] = []
         self.faults: dict[int, Fault] = {}
+        self.late: dict[int, Fault] = {}
         self.remarks: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self._told: dict[str, list[Any]] = {name: [] for name in TICKETS.names if name != "ticket_id"}
@@ -265,6 +286,8 @@ class _Sheet:
             column += found.text(name)
         faults = {place: fault_of(found.one(place)) for place in found.faulty()}
         self.faults |= {begin + place: fault for place, fault in faults.items()}
+        late = [place for place, at in enumerate(found.told["received_at"]) if at is not None and at > self.fetched_at]
+        self.late |= {begin + place: fault_of(found.one(place)) for place in late if place not in faults}
         self.contents += [told or faults[place].record_id for place, told in enumerate(found.told["content_id"])]
         self.event_counts += found.events.counts
         self.remarks += found.remarks()

@@ -6,13 +6,13 @@ many records at a time: it takes seconds to start and a tenth of a second to be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from petitions.examine import Examined, Fault, Part, fault_of
+from petitions.examine import Examined, Fault, Landed, Part, Place, fault_of
 from petitions.model import QUARANTINE_RULES
 from petitions.normalise import Normaliser
 from petitions.quality import TICKET_SUITE, Refusal, Suite, add, frame
@@ -27,10 +27,12 @@ class Judge:
 
     ``bad`` holds the rows of ``quarantine.parquet`` by row of the batch. ``unfit`` are those among them that were staged with their
     part, because only a suite refused them.
+
+    :param read_again: the records at some places of the batch.
     """
 
-    def __init__(self, normaliser: Normaliser, fetched_at: datetime) -> None:
-        self.normaliser, self.fetched_at = normaliser, fetched_at
+    def __init__(self, normaliser: Normaliser, fetched_at: datetime, read_again: Callable[[Collection[Place]], Iterable[Landed]]) -> None:
+        self.normaliser, self.fetched_at, self._read_again = normaliser, fetched_at, read_again
         self.suites = Suite(normaliser.source.name), Suite(TICKET_SUITE)
         self.bad: dict[int, dict[str, Any]] = {}
         self.unfit: set[int] = set()
@@ -57,13 +59,19 @@ class Judge:
         self._waiting = []
 
     def _refused(self, part: Part, done: Examined, refusals: dict[int, Refusal]) -> Iterator[tuple[int, dict[str, Any]]]:
-        for row in sorted(done.faults.keys() | (refusals.keys() & set(done.rows))):
+        refused = done.faults.keys() | {row for row in refusals if row in done.rows}
+        self.unfit |= refused - done.faults.keys()
+        faults = done.late | done.faults
+        faults |= self._found_out(part, refused - faults.keys())
+        for row in sorted(refused):
             stretch, place = part.at(row - part.first_row)
-            fault = done.faults.get(row)
-            if fault is None:
-                self.unfit.add(row)
-                fault = fault_of(self.normaliser(stretch.record(place), export_at=stretch.export_at, file=stretch.file))
-            yield row, self._told(fault, refusals.get(row)) | {"file": stretch.file, "line": stretch.first_line + place}
+            yield row, self._told(faults[row], refusals.get(row)) | {"file": stretch.file, "line": stretch.first_line + place}
+
+    def _found_out(self, part: Part, rows: Collection[int]) -> dict[int, Fault]:
+        """Of records that nobody could know to be refused."""
+        places = {(stretch.file, stretch.first_line + place): row for row in rows for stretch, place in [part.at(row - part.first_row)]}
+        again = self._read_again(places) if places else ()
+        return {places[one.file, one.line]: fault_of(self.normaliser(one.raw, export_at=one.export_at, file=one.file)) for one in again}
 
     def _told(self, fault: Fault, refusal: Refusal | None) -> dict[str, Any]:
         if refusal is None:

@@ -11,11 +11,11 @@ import logging
 import shutil
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from petitions import ledger, questions, source_maps, warehouse
 from petitions.connections import Connection, ConnectionMissing
@@ -29,6 +29,9 @@ from petitions.said import Said, printed, said
 from petitions.settings import Settings, SettingsError
 from petitions.sources import create, source_class
 from petitions.sources.base import LaneStopped, Source, Window
+
+if TYPE_CHECKING:
+    from petitions.check import Checked
 
 log = logging.getLogger("petitions.nightly")
 
@@ -57,22 +60,19 @@ def run(sources: Sequence[str] = SOURCES, window_from: date | None = None, windo
     :returns: the run id, by which :func:`lanes` and :func:`reported` tell how it ended.
     :raises SettingsError: before anything is fetched, where a setting cannot be used.
     """
-    from petitions import crew
-
     settings = Settings.from_environment()
     ledger.fingerprints(settings)
     source_maps.check(settings, sources)
     run_id = f"cli__{_now():%Y-%m-%dT%H:%M:%S.%f}"
-    with crew.kept():
-        for source in counted(sources, "lanes", len(sources)):
-            try:
-                batch_id = extract(source, window_from, window_to, run_id, refetch)
-                check(batch_id)
-                load(batch_id, run_id)
-            except LaneStopped as stopped:
-                fail_lane(source, run_id, said(stopped))
-            except Exception as error:  # noqa: BLE001 - whatever ends one lane, the others go on
-                fail_lane(source, run_id, _where(error))
+    landed = []
+    for source in counted(sources, "lanes", len(sources)):
+        with _alone(source, run_id):
+            landed.append(extract(source, window_from, window_to, run_id, refetch))
+    for one in list(check_each(landed)):
+        with _alone(one.manifest.source, run_id):
+            if one.wrong:
+                raise one.wrong
+            load(one.manifest.batch_id, run_id)
     refresh()
     report(window_from, window_to, run_id)
     return run_id
@@ -116,10 +116,24 @@ def check(batch_id: str) -> dict[str, Any]:
 
     :returns: ``numbers``, ``landed`` and ``quarantined``.
     """
+    (one,) = check_each([batch_id])
+    if one.wrong:
+        raise one.wrong
+    return {name: one.summary[name] for name in ("batch_id", "numbers", "landed", "quarantined")}
+
+
+def check_each(batch_ids: Sequence[str]) -> Iterator[Checked]:
+    """Check landed batches of any lanes, and give each when it is in the staging folder: the next are at work meanwhile.
+
+    Until the last is given, the staging folders of these lanes are taken: no batch of theirs can be loaded.
+    """
     settings = Settings.from_environment()
-    with _staging(settings, Landing.of(settings).batch(batch_id).source):
-        summary = _check(settings, batch_id)
-    return {name: summary[name] for name in ("batch_id", "numbers", "landed", "quarantined")}
+    landing = Landing.of(settings)
+    manifests = [landing.batch(batch_id) for batch_id in batch_ids]
+    with ExitStack() as held:
+        for source in sorted({manifest.source for manifest in manifests}):
+            held.enter_context(_staging(settings, source))
+        yield from _check_each(settings, landing, manifests)
 
 
 def load(batch_id: str, run_id: str) -> dict[str, Any]:
@@ -133,7 +147,10 @@ def load(batch_id: str, run_id: str) -> dict[str, Any]:
     with _staging(settings, manifest.source):
         waiting = _waiting(settings, manifest)
         # Before the warehouse is taken: a check may take long, and other lanes write meanwhile.
-        _check_all(settings, [one.batch_id for one in waiting if not (settings.staging / one.batch_id).exists()])
+        unchecked = [one for one in waiting if not (settings.staging / one.batch_id).exists()]
+        for checked in _check_each(settings, Landing.of(settings), unchecked):
+            if checked.wrong:
+                raise checked.wrong
         with warehouse.writer(settings, publish=False) as held:
             for one in waiting:
                 counts = _load(held, settings, one)
@@ -232,6 +249,17 @@ def _lane(row: dict[str, Any], batch: dict[str, Any] | None) -> Lane:
     )
 
 
+@contextmanager
+def _alone(source: str, run_id: str) -> Iterator[None]:
+    """Whatever ends one lane, the others go on."""
+    try:
+        yield
+    except LaneStopped as stopped:
+        fail_lane(source, run_id, said(stopped))
+    except Exception as error:  # noqa: BLE001
+        fail_lane(source, run_id, _where(error))
+
+
 def _platform(source: str, settings: Settings) -> Source:
     try:
         source_maps.check(settings, [source])
@@ -322,22 +350,10 @@ def _staging(settings: Settings, source: str) -> Iterator[None]:
         yield
 
 
-def _check(settings: Settings, batch_id: str) -> dict[str, Any]:
-    from petitions.check import check as examine
+def _check_each(settings: Settings, landing: Landing, manifests: Sequence[Manifest]) -> Iterator[Checked]:
+    from petitions import check
 
-    landing = Landing.of(settings)
-    manifest = landing.batch(batch_id)
-    return examine(manifest, landing, settings, _platform(manifest.source, settings))
-
-
-def _check_all(settings: Settings, batch_ids: Sequence[str]) -> None:
-    """What earlier runs landed and did not check."""
-    if batch_ids:
-        from petitions import crew
-
-        with crew.kept():
-            for batch_id in batch_ids:
-                _check(settings, batch_id)
+    return check.check_each(manifests, landing, settings, lambda source: _platform(source, settings))
 
 
 def _waiting(settings: Settings, manifest: Manifest) -> list[Manifest]:

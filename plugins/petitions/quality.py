@@ -161,8 +161,7 @@ class Suite:
         return self.root / "expectations" / f"{self.name}.json"
 
     def _run(self, frame: pd.DataFrame, *, of_batch: bool) -> dict[int, Refusal]:
-        expectations = self._asked[of_batch]
-        if frame.empty or not expectations:
+        if frame.empty or not (expectations := self._asked[of_batch]):
             return {}
         from great_expectations.core import ExpectationSuite
 

@@ -27,6 +27,7 @@ from petitions.settings import Settings
 from petitions.sources.base import LaneStopped, Raw
 
 if TYPE_CHECKING:
+    from petitions.check import Checked
     from petitions.record import FieldMap, Record
     from petitions.warehouse import Warehouse
 
@@ -86,14 +87,17 @@ def replay(settings: Settings, record_ids: Sequence[str] = ()) -> list[Outcome]:
     with warehouse.reader(settings) as held:  # a home without a warehouse is told so, instead of being given an empty one
         for record_id in record_ids:
             _known(held, record_id)
-    from petitions import crew
+    from petitions.check import check_each
 
-    outcomes: list[Outcome] = []
-    with warehouse.writer(settings) as held, _staging(settings) as staging, crew.kept():
-        batches = _bad_by_batch(held, record_ids)
-        for batch_id, bad in counted(batches.items(), "batches", len(batches)):
-            log.info("batch %s: %d bad records checked again", batch_id, len(bad))
-            outcomes += _replay_batch(held, settings, batch_id, bad, staging)
+    with warehouse.writer(settings) as held, _staging(settings) as staging:
+        landing, bad = Landing.of(settings), _bad_by_batch(held, record_ids)
+        manifests, outcomes = _landed(landing, bad)
+        places = {batch_id: {(row["file"], row["line"]) for row in rows} for batch_id, rows in bad.items()}
+        checked = check_each(manifests, landing, settings, staging=staging, trace=places)
+        for one in counted(checked, "batches", len(manifests)):
+            batch_id = one.manifest.batch_id
+            log.info("batch %s: %d bad records checked again", batch_id, len(bad[batch_id]))
+            outcomes += _replayed(held, settings, one, bad[batch_id])
         ledger.refresh(held, settings)
     return outcomes
 
@@ -149,18 +153,26 @@ def masked(raw: Raw, field_map: FieldMap) -> dict[str, Any]:
 # --- one batch again ----------------------------------------------------------------------------------------------------
 
 
-def _replay_batch(held: Warehouse, settings: Settings, batch_id: str, bad: list[dict[str, Any]], staging: Path) -> list[Outcome]:
-    from petitions.check import check_again
+def _landed(landing: Landing, bad: Mapping[str, list[dict[str, Any]]]) -> tuple[list[Manifest], list[Outcome]]:
+    """The batches that the landing zone holds, and what is told of the records of others."""
+    manifests: list[Manifest] = []
+    outcomes: list[Outcome] = []
+    for batch_id, rows in bad.items():
+        try:
+            manifests.append(landing.batch(batch_id))
+        except LandingError as error:
+            outcomes += [_outcome(row, str(error)) for row in rows]
+    return manifests, outcomes
 
-    landing = Landing.of(settings)
-    try:
-        manifest = landing.batch(batch_id)
-        staged, summary = check_again(manifest, landing, settings, staging, trace={(row["file"], row["line"]) for row in bad})
-    except LaneStopped as error:
-        return [_outcome(row, str(error)) for row in bad]
-    rows, outcomes = _judge(staged, bad)
-    ledger.replay(held, manifest, staged, summary, _replayed_table(rows), settings)
-    shutil.rmtree(staged)
+
+def _replayed(held: Warehouse, settings: Settings, one: Checked, bad: list[dict[str, Any]]) -> list[Outcome]:
+    if isinstance(one.wrong, LaneStopped):
+        return [_outcome(row, str(one.wrong)) for row in bad]
+    if one.wrong:
+        raise one.wrong
+    rows, outcomes = _judge(one.staged, bad)
+    ledger.replay(held, one.manifest, one.staged, one.summary, _replayed_table(rows), settings)
+    shutil.rmtree(one.staged)
     return outcomes
 
 

@@ -41,8 +41,6 @@ def rebuild(settings: Settings, *, without_removed: bool = False) -> Rebuilt:
     :raises BatchesMissing: where batches were removed; nothing is built then.
     :raises LaneStopped: where a batch that is loaded cannot be checked today; the warehouse stays as it is.
     """
-    from petitions import crew
-
     ledger.fingerprints(settings)  # rules and calendar that cannot be used are told before anything is built
     warehouse.bring_up_to_date(settings)
     landing = Landing.of(settings)
@@ -53,8 +51,7 @@ def rebuild(settings: Settings, *, without_removed: bool = False) -> Rebuilt:
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True, mode=0o700)
         try:
-            with crew.kept():
-                left_out = _load_all(fresh, settings, landing, batches, loaded)
+            left_out = _load_all(fresh, settings, landing, batches, loaded)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         for table in ("quarantine_sighting", "quarantine_replay"):
@@ -66,21 +63,21 @@ def rebuild(settings: Settings, *, without_removed: bool = False) -> Rebuilt:
 def _load_all(
     fresh: Warehouse, settings: Settings, landing: Landing, batches: Sequence[Manifest], loaded: frozenset[str]
 ) -> tuple[str, ...]:
-    from petitions.check import check_again
+    from petitions.check import check_each
 
     left_out = []
-    for number, manifest in enumerate(counted(batches, "batches", len(batches)), 1):
-        log.info("batch %d of %d: %s", number, len(batches), manifest.batch_id)
-        try:
-            staged, summary = check_again(manifest, landing, settings, settings.staging / "rebuild")
-        except LaneStopped as error:
-            if manifest.batch_id in loaded:
-                raise
-            log.warning("%s left out, as it was never loaded: %s", manifest.batch_id, error)
-            left_out.append(manifest.batch_id)
+    checked = check_each(batches, landing, settings, staging=settings.staging / "rebuild")
+    for number, one in enumerate(counted(checked, "batches", len(batches)), 1):
+        batch_id = one.manifest.batch_id
+        log.info("batch %d of %d: %s", number, len(batches), batch_id)
+        if isinstance(one.wrong, LaneStopped) and batch_id not in loaded:
+            log.warning("%s left out, as it was never loaded: %s", batch_id, one.wrong)
+            left_out.append(batch_id)
             continue
-        ledger.load(fresh, manifest, staged, summary, settings)
-        shutil.rmtree(staged)
+        if one.wrong:
+            raise one.wrong
+        ledger.load(fresh, one.manifest, one.staged, one.summary, settings)
+        shutil.rmtree(one.staged)
     return tuple(left_out)
 
 
