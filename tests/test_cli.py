@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -159,6 +160,43 @@ def test_a_home_where_nothing_was_landed_is_not_rebuilt(tmp_path: Path, monkeypa
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert "PETITIONS_HOME" in ended.stderr and str(tmp_path / "home") in ended.stderr
     assert not list(tmp_path.rglob("*.duckdb"))
+
+
+def test_a_warehouse_put_back_from_a_backup_is_shown_to_readers(settings: Settings) -> None:
+    """As the runbook says: the copy for readers is the backup, and comes back as the warehouse."""
+    before = told("metrics", *WINDOW)
+    folder = settings.home / "warehouse"
+    backup = (folder / "petitions.published.duckdb").rename(settings.home / "backup")
+    shutil.rmtree(folder)
+    folder.mkdir()
+    backup.rename(folder / "petitions.duckdb")
+    ended = petitions("metrics", *WINDOW)
+    assert ended.exit_code == 2
+    assert "petitions migrate" in ended.stderr
+    assert petitions("migrate").exit_code == 0
+    assert told("metrics", *WINDOW) == before
+
+
+def test_what_a_first_run_has_loaded_so_far_is_not_shown(settings: Settings) -> None:
+    with warehouses.writer(settings) as held:
+        held.execute("delete from control.fingerprint")
+    (settings.home / "warehouse" / "petitions.published.duckdb").unlink()
+    warehouses.bring_up_to_date(settings)
+    assert petitions("migrate").exit_code == 2
+    assert petitions("metrics", *WINDOW).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["petitions.duckdb", "petitions.published.duckdb"])
+def test_a_damaged_warehouse_is_named_and_comes_back_from_the_file_beside_it(settings: Settings, name: str) -> None:
+    before = told("metrics", *WINDOW)
+    damaged = settings.home / "warehouse" / name
+    damaged.write_bytes(b"no database" * 999)
+    ended = petitions("recompute")
+    assert ended.exit_code == 2
+    assert str(damaged) in ended.stderr and "petitions migrate" in ended.stderr and "Traceback" not in ended.stderr
+    damaged.unlink()
+    assert petitions("migrate").exit_code == 0
+    assert told("metrics", *WINDOW) == before
 
 
 @pytest.mark.parametrize("arguments", [("run", "--source", "visits"), ("report", "--from", "2024-03-01", "--to", "2024-03-31", "--out")])

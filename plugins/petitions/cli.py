@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -422,9 +422,10 @@ def reseal(old_key: Path | None) -> None:
 
 @main.command()
 def migrate() -> None:
-    """Bring the warehouse to the schema of this program, as the next run would: tables, views and who may read them."""
+    """Bring the warehouse to the schema of this program, as the next run would: tables, views, who may read them; after a restore too."""
     settings = Settings.from_environment()
-    with suppress(migrations.SchemaBehind), warehouse.reader(settings):
+    warehouse.bring_up_to_date(settings)
+    with warehouse.reader(settings):
         pass  # where nothing was loaded it says so, instead of making an empty warehouse
     with warehouse.writer(settings) as held:
         click.echo(f"schema version {migrations.version(held)}")

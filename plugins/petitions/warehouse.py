@@ -449,9 +449,22 @@ def reader(settings: Settings) -> Iterator[Warehouse]:
 def _duckdb_reader(file: Path) -> Iterator[Warehouse]:
     told = published.path(file)
     if not told.exists():
-        raise NoWarehouse(f"no warehouse at {told}: nothing was loaded yet; run `petitions run --from D --to D` or `make run`")
-    with published.held(file) as copy, closing(DuckDB(copy, read_only=True, spill=told.with_suffix(".tmp"))) as warehouse:
+        cure = f"`petitions migrate` where {file.name} was put back from a backup, else " if file.exists() else ""
+        raise NoWarehouse(f"no warehouse at {told}: nothing was loaded yet; {cure}run `petitions run --from D --to D` or `make run`")
+    with published.held(file) as copy, closing(_opened(told, copy, read_only=True, spill=told.with_suffix(".tmp"))) as warehouse:
         yield warehouse
+
+
+def _opened(shown: Path, file: Path, read_only: bool, spill: Path | None = None) -> DuckDB:
+    """:raises SettingsError: where the file, which people know as ``shown``, is damaged or another program holds it."""
+    import duckdb
+
+    try:
+        return DuckDB(file, read_only, spill)
+    except duckdb.Error as error:
+        told = str(error).splitlines()[0].replace(str(file), str(shown))
+        cure = "if it is damaged, move it out of its folder, then `petitions migrate`: what lies beside it takes its place"
+        raise SettingsError(f"{shown} cannot be opened ({told}); {cure}") from None
 
 
 @contextmanager
@@ -489,12 +502,19 @@ def writer(settings: Settings, publish: bool = True) -> Iterator[Warehouse]:
 
 
 def bring_up_to_date(settings: Settings) -> None:
-    """Give a warehouse that is older than this program the program's schema, and publish it. Does nothing otherwise."""
+    """Publish a warehouse that is older than this program, with the program's schema, and one that was put back from a backup, which has
+    no copy for readers yet. Does nothing otherwise: neither has one that a first run fills at this moment, and it has no clocks."""
     try:
         with reader(settings):
             return
     except NoWarehouse:
-        return
+        told = connection(settings)
+        if told.conn_type == "duckdb" and _duckdb_file(told).exists():
+            with writer(settings, publish=False) as held:
+                computed = held.value("select count(*) from control.fingerprint")
+            if computed:
+                with writer(settings):
+                    return
     except migrations.SchemaBehind:
         with writer(settings):
             return
@@ -615,7 +635,7 @@ def _duckdb_writer(file: Path, publish: bool) -> Iterator[Warehouse]:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(f"{file}.lock"):
         _begin(file)
-        warehouse = DuckDB(file, read_only=False)
+        warehouse = _opened(file, file, read_only=False)
         try:
             migrations.upgrade(warehouse)
             yield warehouse
