@@ -151,6 +151,18 @@ def test_a_file_that_no_window_reaches_is_named_until_it_is_read(board: Board) -
     assert [message for message in board.office.batches()[-1]["messages"] if "petitions run" in message] == []
 
 
+def test_a_folder_that_is_empty_all_at_once_is_told(board: Board) -> None:
+    """As a mount point is whose disk is gone."""
+    ended_well([board.run()])
+    path = board.drop("20230310", ANSWERED)
+    ended_well([board.run(), board.run()])
+    path.unlink()
+    ended_well([board.run()])
+    told = [[message for message in batch["messages"] if "is it mounted" in message] for batch in board.office.batches()]
+    assert [len(messages) for messages in told] == [0, 0, 0, 1]
+    assert str(board.folder) in told[-1][0]
+
+
 def test_an_old_file_that_is_written_anew_is_named(board: Board) -> None:
     board.drop("20230305", ASKED)
     night = ("--from", "2023-03-20", "--to", "2023-03-20", "--source", "online_politics")

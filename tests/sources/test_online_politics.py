@@ -473,6 +473,16 @@ def test_a_folder_that_is_not_there(tmp_path: Path, extra: dict[str, str]) -> No
         _pages(source)
 
 
+def test_a_folder_that_cannot_be_opened_is_named_without_its_password(tmp_path: Path) -> None:
+    from tests.sources.loopback import free_port
+
+    extra = {"path": f"ftp://wang:geheim@127.0.0.1:{free_port()}/drop"}
+    source = OnlinePolitics(Connection("c", "fs", extra=extra), Settings(home=tmp_path, config=CHECKOUT / "config"))
+    with pytest.raises(LaneStopped, match=r"ftp://…@127\.0\.0\.1:\d+/drop cannot be opened \(ConnectionRefusedError\)") as stopped:
+        _pages(source)
+    assert "geheim" not in str(stopped.value) and "wang" not in str(stopped.value)
+
+
 def test_a_folder_behind_a_url(tmp_path: Path) -> None:
     import fsspec
 

@@ -10,6 +10,7 @@ Notes:      a sidecar ``<file>.ok`` (``rows=``, ``sha256=``) must hold; a file s
 from __future__ import annotations
 
 import fcntl
+import ftplib
 import hashlib
 import os
 import re
@@ -33,6 +34,8 @@ from petitions.sources.base import Ask, LaneStopped, Page, Raw, Source
 from petitions.values import clean
 
 ENDINGS = (".xlsx", ".xls", ".csv")
+# What a folder says that cannot be read, be it of a disk, of an object store or of an FTP server.
+_AWAY: tuple[type[Exception], ...] = (*ftplib.all_errors, ValueError, ImportError)
 # The header stands in one of the first rows; above it there may be a title.
 HEADER_DEPTH = 10
 SIDECAR = re.compile(r"(rows|sha256)\s*=\s*(\S+)", re.IGNORECASE)
@@ -71,12 +74,12 @@ class FileSource(Source):
         if ask.window is None:
             return
         first, last = (at.astimezone(BEIJING).date() for at in (ask.window.start, ask.window.end))
-        tally = _Tally(self)
+        tally, drops = _Tally(self), self._drops()
         older: list[Drop] = []
         ahead: list[Drop] = []
         strange: list[Drop] = []
         with _working_folder(self.settings.landing / self.name / "working") as folder:
-            for drop in self._drops():
+            for drop in drops:
                 if not drop.name.lower().endswith(ENDINGS):
                     if drop.export_date and first <= drop.export_date <= last:
                         strange.append(drop)
@@ -93,7 +96,8 @@ class FileSource(Source):
                 elif ask.now and drop.export_date > ask.now.astimezone(BEIJING).date():
                     ahead.append(drop)
             left = self._never_read(older, folder, ask)
-        yield Page(total=tally.total, messages=[*self._told_left(left), *_told_ahead(ahead), *_told_strange(strange)])
+        empty = [self._told_empty()] if ask.read_files and not drops else []
+        yield Page(total=tally.total, messages=[*empty, *self._told_left(left), *_told_ahead(ahead), *_told_strange(strange)])
 
     def records(self, landed: Path) -> Iterator[Raw]:
         """The rows of a file that are not blank.
@@ -142,26 +146,26 @@ class FileSource(Source):
         try:
             system, root = url_to_fs(str(path), use_listings_cache=False, **options)
             found = system.isdir(root)
-        except (OSError, ValueError, ImportError) as error:
-            raise LaneStopped(
-                Said(
-                    f"{self.name}: the folder {path} cannot be opened ({type(error).__name__}); correct extra.path in {variable}",
-                    "导出文件的文件夹打不开，请技术人员查看",
-                )
-            ) from None
+        except _AWAY as error:
+            raise self._unopened(error) from None
         if not found:
-            raise LaneStopped(
-                Said(
-                    f"{self.name}: expected a folder at {path}, found none; correct extra.path in {variable} or mount it",
-                    "找不到导出文件的文件夹，请技术人员更正路径或挂载",
-                )
-            )
+            told = f"{self.name}: expected a folder at {_without_secret(path)}, found none; correct extra.path in {variable} or mount it"
+            raise LaneStopped(Said(told, "找不到导出文件的文件夹，请技术人员更正路径或挂载"))
         return system, root
+
+    def _unopened(self, error: Exception) -> LaneStopped:
+        place, variable = _without_secret(self.connection.extra["path"]), f"AIRFLOW_CONN_PETITIONS_{self.name.upper()}"
+        told = f"{self.name}: the folder {place} cannot be opened ({type(error).__name__}); correct extra.path in {variable}"
+        return LaneStopped(Said(told, "导出文件的文件夹打不开，请技术人员查看"))
 
     def _drops(self) -> list[Drop]:
         system, root = self._folder
         found = []
-        for entry in system.ls(root, detail=True):
+        try:
+            entries = system.ls(root, detail=True)
+        except _AWAY as error:
+            raise self._unopened(error) from None
+        for entry in entries:
             name = PurePosixPath(str(entry["name"]).replace("\\", "/")).name
             # ~$ and dot files are what office programs and copying tools leave while they work.
             if entry["type"] == "file" and not name.lower().endswith(".ok") and not name.startswith(("~$", ".")):
@@ -203,6 +207,11 @@ class FileSource(Source):
         finally:
             copy.unlink(missing_ok=True)
 
+    def _told_empty(self) -> str:
+        place = _without_secret(self.connection.extra["path"])
+        told = f"the folder {place} is empty, and files were read from it before: is it mounted, and does the export run?"
+        return Said(told, "导出文件的文件夹是空的，而此前读取过其中的文件：请查看是否已挂载、导出是否正常")
+
     def _told_left(self, left: list[Drop]) -> list[str]:
         """Files that came, or were changed, when no night looks for their date any more: ``left`` is in the order of dates."""
         if not left:
@@ -223,7 +232,7 @@ class FileSource(Source):
         try:
             system.get_file(drop.path, str(copy))
             size = system.info(drop.path).get("size")
-        except OSError as error:
+        except _AWAY as error:
             raise FileRefused(
                 Said(f"{drop.name}: cannot be read ({type(error).__name__}); see its permissions", f"文件“{drop.name}”读不出，请查看权限")
             ) from None
@@ -369,6 +378,11 @@ def _told_of(drop: Drop, told: str) -> str:
         return told
     masked = told.replace(drop.name, shown)
     return Said(masked, told.printed.replace(drop.name, shown)) if isinstance(told, Said) else masked
+
+
+def _without_secret(path: Any) -> str:
+    """The URL of a store may hold a login and its password."""
+    return re.sub(r"(?<=//)[^/]*@", "…@", str(path))
 
 
 def _told_ahead(ahead: list[Drop]) -> list[str]:
