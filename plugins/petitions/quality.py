@@ -95,6 +95,11 @@ class Suite:
         """Every column that an expectation looks at; read without Great Expectations."""
         return frozenset(column for told in self._told for column in _columns(told["kwargs"]))
 
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The columns without which a record goes to quarantine."""
+        return frozenset(told["kwargs"]["column"] for told in self._told if _demands(told))
+
     def refuse(self, frame: pd.DataFrame) -> dict[int, Refusal]:
         """Check one chunk: row → why it does not load. What the yellow expectations find is added up for :meth:`messages`."""
         return self._run(frame, of_batch=False)
@@ -277,6 +282,10 @@ def add(refusals: dict[int, Refusal], more: Mapping[int, Refusal]) -> None:
         before = refusals.get(row)
         if before is None or _RANK[refusal.rule] < _RANK[before.rule]:
             refusals[row] = refusal
+
+
+def _demands(told: Mapping[str, Any]) -> bool:
+    return told.get("type") == "expect_column_values_to_not_be_null" and told.get("meta", {}).get("level") == "red"
 
 
 def _meta(expectation: Expectation) -> dict[str, Any]:

@@ -100,6 +100,15 @@ def test_a_map_that_would_count_wrongly(home: Path, tmp_path: Path, source: str,
     assert not (home / "landing").exists()
 
 
+def test_a_map_whose_fields_the_suite_does_not_name(home: Path, tmp_path: Path) -> None:
+    """It would send all records to quarantine."""
+    text = (CHECKOUT / "config" / "sources" / "visits.toml").read_text(encoding="utf-8")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "visits.toml").write_text(text.replace("来访时间", "到访时间"), encoding="utf-8")
+    refused(Office(home, config=tmp_path).run(*YEAR), "sources/visits.toml", "expected 来访时间", "expectations/visits.json")
+    assert not (home / "landing").exists()
+
+
 def test_a_folder_of_settings_that_is_not_there(home: Path, tmp_path: Path) -> None:
     office = Office(home, config=tmp_path / "confog")
     refused(office.run(*YEAR), "PETITIONS_CONFIG", "confog")
