@@ -224,6 +224,16 @@ def test_a_grouping_that_is_named_twice_is_one(settings: Settings) -> None:
     assert twice == once
 
 
+def test_petitions_takes_what_people_write(settings: Settings) -> None:
+    """Groupings as on the command line, and days with a time of day, whose days count."""
+    p = Petitions(settings)
+    for by in ("source,month", ["source", "month", "source"]):
+        assert list(p.metrics("appeals", "2024-03-01", "2024-03-31", by=by).columns[:3]) == ["source", "month", "received"]
+    assert list(p.flow("appeals", "2024-03-01", "2024-03-31", by="source").columns[:2]) == ["source", "opening"]
+    days = datetime(2024, 3, 4, 18), datetime(2024, 3, 8, 1, tzinfo=BEIJING)
+    assert list(p.metrics("appeals", *days)["received"]) == [2]
+
+
 # --- due ----------------------------------------------------------------------------------------------------------------
 
 

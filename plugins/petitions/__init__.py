@@ -43,7 +43,7 @@ class Petitions:
         end: date | str,
         as_of: date | datetime | str | None = None,
         as_known: datetime | str | None = None,
-        by: Sequence[str] = (),
+        by: str | Sequence[str] = (),
     ) -> pd.DataFrame:
         """One row per group, or one row in all without ``by``; a rate is ``<key>_num``, ``<key>_den`` and the percent text ``<key>``.
 
@@ -53,8 +53,10 @@ class Petitions:
         """
         from petitions import questions
 
+        grouping = questions.names(by)
+
         def ask(warehouse: Warehouse, scope: Scope) -> Answers:
-            return _answers(*questions.figures(warehouse, scope, self._appeal_channels, by), by)
+            return _answers(*questions.figures(warehouse, scope, self._appeal_channels, grouping), grouping)
 
         return _frame(*self._ask(ask, population, start, end, as_of, as_known))
 
@@ -80,13 +82,15 @@ class Petitions:
         return _frame(*self._ask(ask, population, start, end, as_of, as_known))
 
     def flow(
-        self, population: str, start: date | str, end: date | str, as_known: datetime | str | None = None, by: Sequence[str] = ()
+        self, population: str, start: date | str, end: date | str, as_known: datetime | str | None = None, by: str | Sequence[str] = ()
     ) -> pd.DataFrame:
         """Opening, received, reopened, restored, closed, excluded and closing of a period."""
         from petitions import questions
 
+        grouping = questions.names(by)
+
         def ask(warehouse: Warehouse, scope: Scope) -> Answers:
-            return _answers(*questions.flow(warehouse, scope, self._appeal_channels, by), by)
+            return _answers(*questions.flow(warehouse, scope, self._appeal_channels, grouping), grouping)
 
         return _frame(*self._ask(ask, population, start, end, None, as_known))
 

@@ -90,8 +90,7 @@ class Names(click.ParamType[tuple[str, ...]]):
     name = "NAME[,NAME…]"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, ...]:
-        names = (name.strip() for name in value.split(",")) if isinstance(value, str) else value
-        return tuple(dict.fromkeys(name for name in names if name))
+        return questions.names(value)
 
 
 def options(*given: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -5,7 +5,7 @@ Answers are plain rows; the command line prints them and :class:`petitions.Petit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -114,11 +114,17 @@ def day(told: date | str) -> date:
     :raises WrongQuestion: where it is none.
     """
     try:
-        read = told if not isinstance(told, str) else date.fromisoformat(told)
+        read = date.fromisoformat(told) if isinstance(told, str) else moment(told).date()
     except ValueError:
         raise WrongQuestion(f"day: expected one such as 2023-12-31, found {told!r}") from None
     _see_of_our_times("day", read)
     return read
+
+
+def names(told: str | Iterable[str]) -> tuple[str, ...]:
+    """What a person wrote to group by: ``source,month`` or several names; one that is named twice counts once."""
+    several = told.split(",") if isinstance(told, str) else told
+    return tuple(dict.fromkeys(name.strip() for name in several if name.strip()))
 
 
 def _see_of_our_times(what: str, told: date) -> None:
