@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +22,7 @@ from petitions import Petitions, early_warning, ledger, metrics, questions
 from petitions import warehouse as warehouses
 from petitions.cli import main
 from petitions.model import BEIJING, Event
-from petitions.settings import Settings
+from petitions.settings import CHECKOUT, Settings
 from tests import worlds
 from tests.reference import lives
 from tests.reference.evaluator import Version
@@ -353,3 +356,15 @@ def test_a_frame_has_its_columns_with_rows_and_without(settings: Settings) -> No
 def test_comparison_as_csv_has_the_same_rows(settings: Settings) -> None:
     rows = list(csv.DictReader(io.StringIO(petitions("metrics", *WINDOW, "--compare", "--format", "csv").stdout)))
     assert rows[0] == {"metric": "received", "now": "2", "year_then": "0", "year_change": "—", "period_then": "0", "period_change": "—"}
+
+
+def test_a_terminal_that_lacks_a_character_is_shown_a_question_mark(settings: Settings) -> None:
+    with warehouses.writer(settings) as held:
+        worlds.fill(held, [consult(3, "2024-03-08T10:00")])
+        ledger.refresh(held, settings)
+        held.execute("update core.content set title = '路灯😀'")
+    command = [sys.executable, "-c", "from petitions.cli import main; main()", "tickets", "open", *WINDOW]
+    environment = os.environ | {"PYTHONIOENCODING": "gbk", "PYTHONPATH": str(CHECKOUT / "plugins")}
+    ended = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "路灯?" in ended.stdout.decode("gbk")

@@ -128,6 +128,9 @@ def main() -> None:
     Settings come from PETITIONS_HOME and PETITIONS_CONFIG, platforms and warehouse from Airflow connections
     (AIRFLOW_CONN_PETITIONS_WAREHOUSE, …_PROVINCIAL, …_SMART_CITY, …_ONLINE_POLITICS, …_HOTLINE_12345, …_VISITS).
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal of GBK has not all characters that citizens write
+            stream.reconfigure(errors="replace")
     logging.basicConfig(format="%(message)s", level=logging.WARNING, handlers=[Lines()])
     logging.getLogger("petitions").setLevel(logging.INFO)
 

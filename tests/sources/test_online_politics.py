@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
 from collections.abc import Iterable
@@ -313,6 +314,16 @@ def test_the_window_goes_by_the_export_date(source: OnlinePolitics, drop: Path) 
     assert [page.file.name for page in pages if page.file] == ["c_20231021.csv", "a_20231024.csv", "b_20231024.csv"]
     assert pages[-1].total == 3
     assert sorted(file.name for file in drop.glob("*.csv")) == list(laid)
+
+
+def test_a_name_in_the_encoding_of_windows_is_read(source: OnlinePolitics, drop: Path) -> None:
+    """As archives unpack it."""
+    name = "网络问政_20231024.csv"
+    laid = _csv(drop / "laid", HEADER, ROW)
+    laid.rename(drop / os.fsdecode(name.encode("gb18030")))
+    (page,) = _files(_pages(source))
+    assert page.file is not None and page.file.name == name
+    assert (page.total, page.errors) == (1, [])
 
 
 def test_a_file_is_read_once(source: OnlinePolitics, drop: Path) -> None:

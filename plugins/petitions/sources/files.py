@@ -17,7 +17,7 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
@@ -166,7 +166,7 @@ class FileSource(Source):
         except _AWAY as error:
             raise self._unopened(error) from None
         for entry in entries:
-            name = PurePosixPath(str(entry["name"]).replace("\\", "/")).name
+            name = _readable(PurePosixPath(str(entry["name"]).replace("\\", "/")).name)
             # ~$ and dot files are what office programs and copying tools leave while they work.
             if entry["type"] == "file" and not name.lower().endswith(".ok") and not name.startswith(("~$", ".")):
                 found.append(Drop(entry["name"], name, entry.get("size"), export_date(name)))
@@ -378,6 +378,18 @@ def _told_of(drop: Drop, told: str) -> str:
         return told
     masked = told.replace(drop.name, shown)
     return Said(masked, told.printed.replace(drop.name, shown)) if isinstance(told, Said) else masked
+
+
+def _readable(name: str) -> str:
+    """A name as people see it, also where its bytes are of another encoding than the machine's: archives made on Windows hold GBK."""
+    with suppress(UnicodeEncodeError):
+        name.encode()
+        return name
+    told = os.fsencode(name)
+    for encoding in ("utf-8", "gb18030"):
+        with suppress(UnicodeDecodeError):
+            return told.decode(encoding)
+    return told.decode("utf-8", "replace")
 
 
 def _without_secret(path: Any) -> str:
