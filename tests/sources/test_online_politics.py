@@ -316,6 +316,17 @@ def test_the_window_goes_by_the_export_date(source: OnlinePolitics, drop: Path) 
     assert sorted(file.name for file in drop.glob("*.csv")) == list(laid)
 
 
+def test_a_link_to_a_file_is_read_and_folders_alone_are_told(source: OnlinePolitics, drop: Path, tmp_path: Path) -> None:
+    (drop / "2023-10").mkdir()
+    (page,) = _pages(source)
+    assert len(page.messages) == 1 and str(drop) in page.messages[0] and "folders" in page.messages[0]
+    (drop / "a_20231024.csv").symlink_to(_csv(tmp_path / "elsewhere.csv", HEADER, ROW))
+    (drop / "b_20231024.csv").symlink_to(tmp_path / "nowhere.csv")
+    pages = _pages(source)
+    assert [page.file.name for page in pages if page.file] == ["a_20231024.csv"]
+    assert pages[-1].messages == []
+
+
 def test_a_name_in_the_encoding_of_windows_is_read(source: OnlinePolitics, drop: Path) -> None:
     """As archives unpack it."""
     name = "网络问政_20231024.csv"

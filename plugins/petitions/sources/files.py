@@ -96,7 +96,7 @@ class FileSource(Source):
                 elif ask.now and drop.export_date > ask.now.astimezone(BEIJING).date():
                     ahead.append(drop)
             left = self._never_read(older, folder, ask)
-        empty = [self._told_empty()] if ask.read_files and not drops else []
+        empty = [] if drops else self._told_empty(read_before=bool(ask.read_files))
         yield Page(total=tally.total, messages=[*empty, *self._told_left(left), *_told_ahead(ahead), *_told_strange(strange)])
 
     def records(self, landed: Path) -> Iterator[Raw]:
@@ -168,7 +168,8 @@ class FileSource(Source):
         for entry in entries:
             name = _readable(PurePosixPath(str(entry["name"]).replace("\\", "/")).name)
             # ~$ and dot files are what office programs and copying tools leave while they work.
-            if entry["type"] == "file" and not name.lower().endswith(".ok") and not name.startswith(("~$", ".")):
+            is_file = entry["type"] == "file" or (entry.get("islink") and system.isfile(entry["name"]))
+            if is_file and not name.lower().endswith(".ok") and not name.startswith(("~$", ".")):
                 found.append(Drop(entry["name"], name, entry.get("size"), export_date(name)))
         return sorted(found, key=lambda drop: (drop.export_date or date.min, drop.name))
 
@@ -207,10 +208,16 @@ class FileSource(Source):
         finally:
             copy.unlink(missing_ok=True)
 
-    def _told_empty(self) -> str:
+    def _told_empty(self, *, read_before: bool) -> list[str]:
+        system, root = self._folder
         place = _without_secret(self.connection.extra["path"])
-        told = f"the folder {place} is empty, and files were read from it before: is it mounted, and does the export run?"
-        return Said(told, "导出文件的文件夹是空的，而此前读取过其中的文件：请查看是否已挂载、导出是否正常")
+        if any(entry["type"] == "directory" for entry in system.ls(root, detail=True)):
+            told = f"the folder {place} holds no files but folders, which are not looked into: name the one that holds the exports"
+            return [Said(told, "导出文件的文件夹中只有子文件夹，未读取任何文件，请技术人员更正路径")]
+        if read_before:
+            told = f"the folder {place} is empty, and files were read from it before: is it mounted, and does the export run?"
+            return [Said(told, "导出文件的文件夹是空的，而此前读取过其中的文件：请查看是否已挂载、导出是否正常")]
+        return []
 
     def _told_left(self, left: list[Drop]) -> list[str]:
         """Files that came, or were changed, when no night looks for their date any more: ``left`` is in the order of dates."""
