@@ -2,6 +2,7 @@
 -- reads:  version, life, core.rule
 -- writes: temp clock_rule
 -- grain:  version × clock that has a rule or a platform due
+{% from 'macros.sql' import day_of %}
 
 create temp table clock_rule as
 with numbered as materialized (
@@ -17,8 +18,8 @@ matching as (
        and (r.urgency = '*' or r.urgency = n.urgency)
        and (r.category = '*' or r.category = n.category or left(n.category, length(r.category) + 1) = r.category || '/')
        -- The row in force on the day of received_at applies, never simply the newest.
-       and cast(n.received_at as date) >= r.effective_from
-       and (r.effective_to is null or cast(n.received_at as date) <= r.effective_to)
+       and {{ day_of('n.received_at') }} >= r.effective_from
+       and (r.effective_to is null or {{ day_of('n.received_at') }} <= r.effective_to)
        -- A limit told in the record itself is a rule before any rule of the table.
        and (r.clock <> 'close' or n.limit_amount is null)
 ),

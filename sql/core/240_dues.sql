@@ -5,7 +5,7 @@
 -- writes: temp scaled_rule, due_fold, rule_due
 -- grain:  due_fold = version × step; rule_due = version × step × clock × start ('event' or 'received')
 
-{% from 'macros.sql' import div, passed, reach, start_kind with context %}
+{% from 'macros.sql' import day_of, div, into_day, passed, reach, start_kind with context %}
 create temp table scaled_rule as
 select
     r.*,
@@ -13,8 +13,8 @@ select
     {{ passed('r.unit', 'r.start_at', 's') }} + a.scale_amount as base_event,
     {{ passed('r.unit', 'r.received_at', 'g') }} + a.scale_amount as base_received
 from clock_rule r
-left join core.calendar g on g.day = cast(r.received_at as date)
-left join core.calendar s on s.day = cast(r.start_at as date)
+left join core.calendar g on g.day = {{ day_of('r.received_at') }}
+left join core.calendar s on s.day = {{ day_of('r.start_at') }}
 cross join lateral (
     select case when r.unit in ('hour', 'working_hour') then r.amount * 3600 else r.amount end as scale_amount
 ) a;
@@ -42,9 +42,9 @@ judged as (
         end as paused_event
     from step s
     left join scaled_rule r on r.v = s.v
-    left join core.calendar d on d.day = cast(s.effect_at as date)
-    left join core.calendar p on p.day = cast(s.paused_at as date)
-    left join core.calendar b on b.day = cast(r.start_at as date)
+    left join core.calendar d on d.day = {{ day_of('s.effect_at') }}
+    left join core.calendar p on p.day = {{ day_of('s.paused_at') }}
+    left join core.calendar b on b.day = {{ day_of('r.start_at') }}
 )
 select
     v, step_no, kind, effect_at, new_due,
@@ -107,6 +107,13 @@ with recursive fold as (
 )
 select * from fold;
 
+{% set second_in_office -%}
+case
+    {% for session in office_hours %}
+    when d.office_second <= {{ session.passed_at_end }} then d.office_second + {{ session.begins - session.passed_at_begin }}
+    {% endfor %}
+end
+{%- endset %}
 create temp table rule_due as
 with place as (
     select r.v, f.step_no, r.clock, k.start_kind, r.rule_id, r.unit, r.roll,
@@ -135,15 +142,9 @@ select
     d.v, d.step_no, d.clock, d.start_kind, d.rule_id,
     case d.unit
         when 'hour' then to_timestamp(d.place)
-        when 'working_day' then cast(w.day as timestamptz) + interval '86399 seconds'
-        when 'calendar_day' then
-            cast(case d.roll when 'next_workday' then c.next_workday else d.plain_day end as timestamptz) + interval '86399 seconds'
-        when 'working_hour' then cast(w.day as timestamptz) + interval '1 second' * (
-            case
-                {% for session in office_hours %}
-                when d.office_second <= {{ session.passed_at_end }} then d.office_second + {{ session.begins - session.passed_at_begin }}
-                {% endfor %}
-            end)
+        when 'working_day' then {{ into_day('w.day', '86399') }}
+        when 'calendar_day' then {{ into_day("case d.roll when 'next_workday' then c.next_workday else d.plain_day end", '86399') }}
+        when 'working_hour' then {{ into_day('w.day', second_in_office) }}
     end as due_at,
     case
         when d.unit in ('working_day', 'working_hour') then not w.published

@@ -4,7 +4,7 @@
 --         that judges it)
 -- grain:  version × instant; valid over [effect_at, next_at), but for a due that passes in between: there is a cut, and `not_due` before it
 --         is `overdue` from it on
-{% from 'macros.sql' import mark_time, start_kind with context %}
+{% from 'macros.sql' import mark_time, second_after, start_kind with context %}
 {% set clocks = ['accept', 'reply', 'close'] %}
 
 -- grain: version × step; all that a state needs of rules and dues comes with one join
@@ -28,9 +28,12 @@ own as (
         {%- endfor %}{% endfor +%}
     from rule_due
     group by v, step_no
+),
+moved as (
+    select distinct v from life where step_no > 0 or withdrawn_mark is not null
 )
 select
-    f.v, f.step_no, n.received_at, u.unit_no as first_unit_no, f.change_due, f.accept_held, f.reply_held, f.close_held, r.platform_due,
+    f.v, f.step_no, m.v is not null as moved, n.received_at, u.unit_no as first_unit_no, f.change_due, f.accept_held, f.reply_held, f.close_held, r.platform_due,
     {% for clock in clocks %}
     coalesce(r.{{ clock }}_ruled, false) as {{ clock }}_ruled, r.{{ clock }}_start_ordinal,
     {% for start in ['event', 'received'] %}
@@ -44,13 +47,14 @@ left join unit_name u on u.unit = n.unit
 left join ruled r on r.v = f.v
 left join own o on o.v = f.v and o.step_no = f.step_no
 -- a due to accept is never moved
-left join own first on first.v = f.v and first.step_no = 0;
+left join own first on first.v = f.v and first.step_no = 0
+left join moved m on m.v = f.v;
 
 -- With all that is told of the instant in `life`.
 create or replace temp view segment as
 with started as (
     select
-        l.* exclude (unit_no), coalesce(l.unit_no, d.first_unit_no) as unit_no, d.received_at, d.change_due, d.platform_due,
+        l.* exclude (unit_no), coalesce(l.unit_no, d.first_unit_no) as unit_no, d.moved, d.received_at, d.change_due, d.platform_due,
         case when l.withdrawn_mark is not null then greatest({{ mark_time('l.withdrawn_mark') }}, d.received_at) end as withdrawn_at,
         {% for clock in clocks %}
         l.paused and d.{{ clock }}_held as {{ clock }}_held, d.{{ clock }}_ruled,
@@ -100,11 +104,8 @@ end
     'accept_done_at', 'reply_done_at', 'close_done_at', 'first_replied', 'rating', 'returned', 'reopened', 'extended', 'urged', 'supervised',
 ] %}
 create temp table state as
-with moved as (
-    select distinct v from life where step_no > 0 or withdrawn_mark is not null
-),
-in_moved as materialized (
-    select * from segment where v in (select v from moved)
+with in_moved as materialized (
+    select * from segment where moved
 ),
 judged as (
     select
@@ -138,7 +139,7 @@ told as (
         {{ clock }}_due as {{ clock }}_due_at, {{ class(clock, clock ~ '_due') }} as {{ clock }}_class
         {%- endfor +%}
     from segment
-    where v not in (select v from moved)
+    where not moved
     union all
     -- `withdrawn` freezes accept and reply: their class stays what it was at that moment.
     select
@@ -155,8 +156,8 @@ select
     {%- for clock in clocks %},
     case
         when {{ clock }}_class = 'not_due' and not {{ clock }}_held {% if clock != 'close' %}and not frozen {% endif -%}
-            and {{ clock }}_due_at + interval '1 second' < coalesce(next_at, timestamptz '9999-12-31 00:00:00+08')
-            then {{ clock }}_due_at + interval '1 second'
+            and {{ second_after(clock ~ '_due_at') }} < coalesce(next_at, timestamptz '9999-12-31 00:00:00+08')
+            then {{ second_after(clock ~ '_due_at') }}
     end as {{ clock }}_cut_at
     {%- endfor +%}
 from told;

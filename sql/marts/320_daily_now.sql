@@ -1,7 +1,7 @@
 -- What the changed tickets contribute to the daily figures now. One query; its rows go to daily_change.
 -- reads:  version, state, unit_name
 -- grain:  day × source × channel × category × area × unit
-{% from 'macros.sql' import mark_time %}
+{% from 'macros.sql' import day_of, mark_time %}
 
 with held as (
     select
@@ -20,11 +20,7 @@ passed as (
     from held where next_at is not null and (is_open + is_overdue > 0 or close_cut_at is not null)
 ),
 contribution as (
-    -- Most states are left for another one that counts the same: what cancels out is gone before days and names are looked for.
-    select v, unit_no, passed_at, 0 as received, 0 as closed, sum(is_open) as open_change, sum(is_overdue) as overdue_change
-    from passed
-    group by v, unit_no, passed_at
-    having sum(is_open) <> 0 or sum(is_overdue) <> 0
+    select v, unit_no, passed_at, 0 as received, 0 as closed, is_open as open_change, is_overdue as overdue_change from passed
     union all
     select h.v, h.unit_no, n.received_at, 1, 0, 0, 0
     from held h
@@ -49,11 +45,12 @@ placed as (
 ),
 counted as (
     select
-        cast(c.passed_at as date) as day, p.kind_no, c.unit_no,
+        {{ day_of('c.passed_at') }} as day, p.kind_no, c.unit_no,
         sum(c.received) as received, sum(c.closed) as closed, sum(c.open_change) as open_change, sum(c.overdue_change) as overdue_change
     from contribution c
     join placed p on p.v = c.v
     group by 1, 2, 3
+    having sum(c.received) <> 0 or sum(c.closed) <> 0 or sum(c.open_change) <> 0 or sum(c.overdue_change) <> 0
 )
 select
     c.day, k.source, coalesce(k.channel, '—'), coalesce(k.top_category, '—'), coalesce(k.area, '—'), coalesce(u.unit, '—'),
