@@ -112,9 +112,11 @@ _INSERTS = (
     where not exists (select 1 from core.content_event c where c.content_id = cast(s.content_id as uuid))
     """,
     """
-    insert into core.sighting (ticket_id, source, content_id, batch_id, known_at, updated_at, update_key, made_version, received_month)
+    insert into core.sighting (
+        ticket_id, source, content_id, batch_id, known_at, updated_at, update_key, made_version, received_month, ticket_key
+    )
     select s.ticket_id, s.source, cast(s.content_id as uuid), s.batch_id, s.known_at, s.updated_at, '', false,
-           cast(date_trunc('month', c.received_at) as date)
+           cast(date_trunc('month', c.received_at) as date), cast(md5(s.ticket_id) as uuid)
     from stage_sighting s
     join stage_content c on c.content_id = s.content_id
     where not exists (

@@ -119,7 +119,8 @@ def _versions(warehouse: Warehouse, ticket_id: str, as_known: datetime) -> tuple
             select v.known_from, v.known_to, s.updated_at, s.batch_id,
                    row_number() over (partition by v.version_id order by s.known_at desc, s.updated_at desc, s.update_key desc) as place
             from core.ticket_version v
-            join core.sighting s on s.ticket_id = v.ticket_id and s.content_id = v.content_id and s.known_at <= v.known_from
+            join core.sighting s
+                on s.ticket_key = cast(md5(v.ticket_id) as uuid) and s.content_id = v.content_id and s.known_at <= v.known_from
             where v.ticket_id = :ticket_id
         )
         select * from brought where place = 1 order by known_from

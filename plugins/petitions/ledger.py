@@ -57,7 +57,8 @@ REFERENCE = ("core.event_type", "core.calendar", "core.rule")
 # By what a step finds the rows of the tickets that it is about.
 FOUND_BY = {
     **dict.fromkeys(("core.content", "core.content_event"), "content_id"),
-    **dict.fromkeys(("core.sighting", "core.ticket_version", "core.passage"), "ticket_id"),
+    "core.sighting": "ticket_key",
+    **dict.fromkeys(("core.ticket_version", "core.passage"), "ticket_id"),
     **dict.fromkeys(("core.posting", "core.clock"), "version_id"),
 }
 # So many tickets are computed at a time, and more where there would be more slices than these: each leaves some memory taken in the

@@ -518,7 +518,7 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
                    when d.status is not null then d.status
                    when exists (
                        select 1 from core.sighting g
-                       where g.ticket_id = s.source || ':' || s.source_no
+                       where g.ticket_key = cast(md5(s.source || ':' || s.source_no) as uuid)
                          -- in a later batch, or of files that were read together in a later one
                          and (g.known_at > s.last_seen or (g.known_at = s.last_seen and {_dated("g.update_key")} > s.last_file))
                    ) then 'replayed'

@@ -9,61 +9,61 @@ select
     s.*,
     -- The winner of one moment of knowledge: later platform update time, then larger content hash.
     row_number() over (
-        partition by s.ticket_id, s.known_at
+        partition by s.ticket_key, s.known_at
         order by s.updated_at desc, s.update_key desc, s.content_id desc, s.batch_id
     ) as place,
     -- How recent an export is among all exports that show the ticket: an older file read later does not override a newer one, one that was
     -- exported again under its name does.
-    dense_rank() over (partition by s.ticket_id order by s.updated_at, s.update_key) as recency,
-    row_number() over (partition by s.ticket_id, s.content_id order by s.known_at, s.batch_id) as showing,
-    min(s.export_at) over (partition by s.ticket_id, s.content_id order by s.known_at) as first_export_at
+    dense_rank() over (partition by s.ticket_key order by s.updated_at, s.update_key) as recency,
+    row_number() over (partition by s.ticket_key, s.content_id order by s.known_at, s.batch_id) as showing,
+    min(s.export_at) over (partition by s.ticket_key, s.content_id order by s.known_at) as first_export_at
 from touched_sighting s;
 
 create temp table standing as
 with winner as (
-    select *, max(recency) over (partition by ticket_id order by known_at) as newest_export
+    select *, max(recency) over (partition by ticket_key order by known_at) as newest_export
     from sighted
 ),
 fetched as (
     select
-        ticket_id, known_at, place, content_id, received_month, showing, batch_id, made_version,
+        ticket_key, ticket_id, known_at, place, content_id, received_month, showing, batch_id, made_version,
         place = 1 and (export_at is null or recency = newest_export) as stands
     from winner
 )
 select
-    ticket_id, known_at, content_id, received_month, batch_id, made_version, showing, stands, place,
+    ticket_key, ticket_id, known_at, content_id, received_month, batch_id, made_version, showing, stands, place,
     -- the number of the last standing sighting up to here carries a content over moments at which nothing newer was seen
-    count(*) filter (where stands) over (partition by ticket_id order by known_at) as standing_no
+    count(*) filter (where stands) over (partition by ticket_key order by known_at) as standing_no
 from fetched;
 
 create temp table version_point as
 with point as (
-    select p.ticket_id, p.known_at, s.content_id, s.received_month, s.known_at as standing_since
-    from (select distinct ticket_id, known_at, standing_no from standing) p
-    join standing s on s.ticket_id = p.ticket_id and s.standing_no = p.standing_no and s.stands
+    select p.ticket_key, s.ticket_id, p.known_at, s.content_id, s.received_month
+    from (select distinct ticket_key, known_at, standing_no from standing) p
+    join standing s on s.ticket_key = p.ticket_key and s.standing_no = p.standing_no and s.stands
 ),
 undated as (
-    select s.ticket_id, s.content_id, s.known_at, s.first_export_at
+    select s.ticket_key, s.content_id, s.known_at, s.first_export_at
     from sighted s
     where s.content_id in (select content_id from undated_content)
 ),
 -- A state without a time took effect at the export date of the oldest file that shows this content (sources.md §3).
 dated as (
-    select p.ticket_id, p.known_at, min(u.first_export_at) as status_at
+    select p.ticket_key, p.known_at, min(u.first_export_at) as status_at
     from point p
-    join undated u on u.ticket_id = p.ticket_id and u.content_id = p.content_id and u.known_at <= p.known_at
-    group by p.ticket_id, p.known_at
+    join undated u on u.ticket_key = p.ticket_key and u.content_id = p.content_id and u.known_at <= p.known_at
+    group by p.ticket_key, p.known_at
 ),
 told as (
-    select p.ticket_id, p.known_at, p.content_id, p.received_month, d.status_at
+    select p.ticket_key, p.ticket_id, p.known_at, p.content_id, p.received_month, d.status_at
     from point p
-    left join dated d on d.ticket_id = p.ticket_id and d.known_at = p.known_at
+    left join dated d on d.ticket_key = p.ticket_key and d.known_at = p.known_at
 ),
 compared as (
     select
         *,
-        lag(content_id) over (partition by ticket_id order by known_at) as content_before,
-        lag(status_at) over (partition by ticket_id order by known_at) as status_before
+        lag(content_id) over (partition by ticket_key order by known_at) as content_before,
+        lag(status_at) over (partition by ticket_key order by known_at) as status_before
     from told
 )
 select *
@@ -76,7 +76,7 @@ select
     ticket_id,
     content_id,
     known_at as known_from,
-    lead(known_at, 1, timestamptz '9999-12-31 00:00:00+08') over (partition by ticket_id order by known_at) as known_to,
+    lead(known_at, 1, timestamptz '9999-12-31 00:00:00+08') over (partition by ticket_key order by known_at) as known_to,
     status_at,
     received_month
 from version_point;
@@ -85,13 +85,13 @@ from version_point;
 create temp table sighting_made as
 with told as (
     select
-        s.ticket_id, s.content_id, s.batch_id, s.received_month, s.made_version,
+        s.ticket_key, s.content_id, s.batch_id, s.received_month, s.made_version,
         (s.stands and p.content_id is not null and p.content_before is distinct from p.content_id) or (not s.stands and s.showing = 1) as made
     from standing s
     left join version_point p
-        on p.ticket_id = s.ticket_id and p.known_at = s.known_at and p.content_id = s.content_id
+        on p.ticket_key = s.ticket_key and p.known_at = s.known_at and p.content_id = s.content_id
 )
-select ticket_id, content_id, batch_id, received_month, made from told where made <> made_version;
+select ticket_key, content_id, batch_id, received_month, made from told where made <> made_version;
 
 -- Only tickets whose versions changed go on: a night costs what changed. With all months that their rows may be under.
 create temp table changed_ticket as

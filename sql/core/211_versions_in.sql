@@ -7,6 +7,6 @@ update core.sighting
 set made_version = m.made
 from sighting_made m
 where sighting.received_month in (select distinct received_month from sighting_made)
-  and sighting.ticket_id = m.ticket_id and sighting.content_id = m.content_id and sighting.batch_id = m.batch_id;
+  and sighting.ticket_key = m.ticket_key and sighting.content_id = m.content_id and sighting.batch_id = m.batch_id;
 
 delete from core.ticket_version where {{ of_changed() }};
