@@ -53,20 +53,16 @@ def parse(conn_id: str, text: str) -> Connection:
 
 
 def _from_json(conn_id: str, text: str) -> Connection:
-    try:
-        told = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"connection {conn_id}: expected JSON or a URI, found broken JSON at character {error.pos}") from None
-    extra = told.get("extra") or {}
+    told = _object(conn_id, text)
     return Connection(
         conn_id=conn_id,
         conn_type=told.get("conn_type") or "",
-        host=told.get("host"),
-        port=int(told["port"]) if told.get("port") else None,
-        login=told.get("login"),
-        password=told.get("password"),
-        schema=told.get("schema"),
-        extra=json.loads(extra) if isinstance(extra, str) else extra,
+        host=_text(told.get("host")),
+        port=_port(conn_id, told.get("port")),
+        login=_text(told.get("login")),
+        password=_text(told.get("password")),
+        schema=_text(told.get("schema")),
+        extra=_object(f"{conn_id} extra", told.get("extra") or {}),
     )
 
 
@@ -75,17 +71,44 @@ def _from_uri(conn_id: str, text: str) -> Connection:
     if not parts.scheme:
         raise ValueError(f"connection {conn_id}: expected JSON or a URI such as http://login:password@host:port/schema")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    extra = json.loads(query["__extra__"]) if "__extra__" in query else query
+    try:
+        port = parts.port
+    except ValueError:
+        port = _port(conn_id, parts.netloc.rpartition(":")[2])
     return Connection(
         conn_id=conn_id,
         conn_type=parts.scheme.replace("-", "_"),
         host=unquote(parts.hostname) if parts.hostname else None,
-        port=parts.port,
+        port=port,
         login=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
         schema=unquote(parts.path.lstrip("/")) or None,
-        extra=extra,
+        extra=_object(f"{conn_id} __extra__", query["__extra__"]) if "__extra__" in query else query,
     )
+
+
+def _object(what: str, told: Any) -> dict[str, Any]:
+    """Messages quote nothing: a secret may stand anywhere."""
+    try:
+        found = json.loads(told) if isinstance(told, str) else told
+    except json.JSONDecodeError as error:
+        raise ValueError(f"connection {what}: expected JSON or a URI, found broken JSON at character {error.pos}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"connection {what}: expected an object in JSON, {{…}}, found another type")
+    return found
+
+
+def _port(conn_id: str, told: Any) -> int | None:
+    if told in (None, ""):
+        return None
+    if not str(told).isdecimal() or not 0 < int(told) < 65536:
+        raise ValueError(f"connection {conn_id}: port: expected a number from 1 to 65535, found another value")
+    return int(told)
+
+
+def _text(told: Any) -> str | None:
+    """A password of digits alone is often written without quotation marks."""
+    return None if told is None else str(told)
 
 
 def _from_airflow(conn_id: str) -> Connection:

@@ -243,7 +243,7 @@ def _platform(settings: Settings, source: str) -> Iterator[Finding]:
         return
     if source_class(source).kind == "http":
         told = replace(told, extra=told.extra | IMPATIENT)
-    remarks = [text for page in create(source, told, settings).pages(Ask(window=NOTHING)) for text in page.errors]
+    remarks = [text for page in create(source, told, settings).pages(Ask(window=NOTHING)) for text in (*page.errors, *page.messages)]
     for remark in remarks:
         yield Finding("warn", f"platform {source}: {remark}")
     yield Finding("ok", f"platform {source}: answers")

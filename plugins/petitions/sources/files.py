@@ -155,7 +155,9 @@ class FileSource(Source):
 
     def _unopened(self, error: Exception) -> LaneStopped:
         place, variable = _without_secret(self.connection.extra["path"]), f"AIRFLOW_CONN_PETITIONS_{self.name.upper()}"
-        told = f"{self.name}: the folder {place} cannot be opened ({type(error).__name__}); correct extra.path in {variable}"
+        # fsspec names a kind of store that it does not know, and the package that is missing for one.
+        why = str(error) if isinstance(error, ImportError | ValueError) else type(error).__name__
+        told = f"{self.name}: the folder {place} cannot be opened ({why}); correct extra.path in {variable}"
         return LaneStopped(Said(told, "导出文件的文件夹打不开，请技术人员查看"))
 
     def _drops(self) -> list[Drop]:
