@@ -51,6 +51,16 @@ def test_the_command_is_installed_as_declared() -> None:
     assert project["project"]["scripts"] == {"petitions": "petitions.cli:main"}
 
 
+def test_the_repository_holds_its_own_folders_and_nothing_that_a_run_makes() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("no checkout of git")
+    files = [name for name in listed.stdout.split("\0") if name]
+    ours = {".ci", "bench", "config", "dags", "docs", "expectations", "gx", "platforms", "plugins", "scripts", "sql", "tests"}
+    assert {name.partition("/")[0] for name in files if "/" in name} == ours
+    assert [name for name in files if name.endswith((".sqlite", ".duckdb", ".db", ".xlsx", ".xls"))] == []
+
+
 def services() -> dict[str, Any]:
     return dict(yaml.safe_load(COMPOSE)["services"])
 
