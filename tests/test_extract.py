@@ -86,6 +86,14 @@ def test_a_window_that_has_not_begun_is_refused(tmp_path: Path) -> None:
     assert Landing(tmp_path).batches() == []
 
 
+def test_a_window_that_ends_before_the_lane_goes_on_is_refused(tmp_path: Path) -> None:
+    """As ``--to`` alone may give it; within the look-back too."""
+    for days in (1, 30):
+        with pytest.raises(LaneStopped, match=r"at or after 2023-10-24 00:00:00, .* found 2023-\d\d-\d\d; give --from too"):
+            pull(Desk([]), tmp_path, window=Window(DAY.start, DAY.end - timedelta(days=days)))
+    assert Landing(tmp_path).batches() == []
+
+
 def test_open_tickets_that_the_window_did_not_bring_are_asked_for_by_number(tmp_path: Path) -> None:
     desk = Desk([Page([raw("1"), raw(2), raw(None), raw(" ３ ")], total=4)], held=["4", "5", "6"])
     manifest = pull(desk, tmp_path, open_numbers=iter(["1", "2", "3", "4", "5", "6", "7", "8"]))

@@ -152,6 +152,14 @@ def _files_in(landing: Landing, source: Source) -> list[tuple[str, int]]:
 def _asked(source: Source, window: Window, now: datetime, look_back_days: int) -> Window:
     start = window.start.astimezone(BEIJING) - timedelta(days=look_back_days)
     end = min(window.end, now).astimezone(BEIJING).replace(microsecond=0)
+    if window.end < window.start:
+        raise LaneStopped(
+            Said(
+                f"{source.name}: expected a last day at or after {window.start:%Y-%m-%d %H:%M:%S}, from where this lane goes on, "
+                f"found {window.end:%Y-%m-%d}; give --from too",
+                f"截止日 {window.end:%Y-%m-%d} 早于该平台数据已取至的时间，请同时指定起始日",
+            )
+        )
     if start > end:
         raise LaneStopped(
             Said(
