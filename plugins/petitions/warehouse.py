@@ -29,6 +29,9 @@ FOREVER = "9999-12-31 00:00:00+08"
 WRITER_MEMORY = "1200MB"
 # What it may hold of that where a session beside it computes.
 MODEST_MEMORY = "1000MB"
+# How long the log grows before it is brought into the file. A commit does that on one processor, and does the last blocks of a table again
+# each time; closing the file does it on all.
+WRITER_LOG = "256MB"
 
 log = logging.getLogger("petitions.warehouse")
 
@@ -144,7 +147,7 @@ class DuckDB(Warehouse):
             self._connection.execute("use petitions")
         else:
             # Beyond the limit the engine spills: a refresh needs no more memory as history grows.
-            writing: dict[str, Any] = {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False}
+            writing: dict[str, Any] = {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False, "checkpoint_threshold": WRITER_LOG}
             self._connection = duckdb.connect(str(file), config=writing | spilling)
         self._connection.execute(f"set timezone = '{ZONE}'")
         # Where Python was started without a file (python -c, forkserver) the engine draws a bar on standard output, among the results.
