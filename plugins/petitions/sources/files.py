@@ -39,7 +39,8 @@ _AWAY: tuple[type[Exception], ...] = (*ftplib.all_errors, ValueError, ImportErro
 # The header stands in one of the first rows; above it there may be a title.
 HEADER_DEPTH = 10
 SIDECAR = re.compile(r"(rows|sha256)\s*=\s*(\S+)", re.IGNORECASE)
-_DATE = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?!\d)")
+# Exporters like to put the time behind the day, down to its thousandths.
+_DATE = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?:[0-2]\d[0-5]\d(?:[0-5]\d(?:\d{3})?)?)?(?!\d)")
 
 
 @dataclass(frozen=True)
