@@ -173,10 +173,12 @@ class Settings:
 
 def load_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows write a mark before the text
     except FileNotFoundError:
         raise SettingsError(f"{path}: not found; copy it from {CHECKOUT / 'config'}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: expected UTF-8, found another encoding; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not readable as TOML: {error}") from None
 
 

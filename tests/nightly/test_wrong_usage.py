@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from petitions.settings import SettingsError, load_toml
 from tests.nightly.office import CHECKOUT, YEAR, Ended, Office
 
 RULES = (CHECKOUT / "config" / "time-limits.csv").read_text(encoding="utf-8")
@@ -69,6 +70,15 @@ def test_settings(home: Path, tmp_path: Path, settings: str, words: tuple[str, .
     (tmp_path / "petitions.toml").write_text(settings, encoding="utf-8")
     refused(Office(home, config=tmp_path).run(*YEAR), *words)
     assert not (home / "landing").exists()
+
+
+def test_settings_as_windows_saves_them(tmp_path: Path) -> None:
+    file = tmp_path / "petitions.toml"
+    file.write_text('[reports]\norganisation = "县信访局"\n', encoding="utf-8-sig")
+    assert load_toml(file) == {"reports": {"organisation": "县信访局"}}
+    file.write_text('[reports]\norganisation = "县信访局"\n', encoding="gb18030")
+    with pytest.raises(SettingsError, match=r"petitions\.toml: expected UTF-8, .* save it as UTF-8"):
+        load_toml(file)
 
 
 @pytest.mark.parametrize(
