@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from petitions import quality
 from petitions.model import QUARANTINE_RULES, SOURCES
 from petitions.quality import ROW, TICKET_SUITE, Refusal, Suite, add
 from petitions.settings import CHECKOUT, Settings
@@ -60,6 +62,36 @@ def test_a_row_is_refused_by_the_first_rule(root: Path) -> None:
     suite = write(root, not_null("a", rule="lost_digits"), not_null("b", rule="unknown_code"))
     assert suite.refuse(frame) == {8: Refusal("lost_digits", "a is empty"), 9: Refusal("unknown_code", "b is empty")}
     assert suite.messages() == []
+
+
+@pytest.mark.parametrize("kind", sorted(quality._BY_VALUE))
+def test_text_is_judged_by_value_as_it_is_by_row(root: Path, kind: str) -> None:
+    """What is said of each value once must be what is said of it in every row."""
+    asked: dict[str, Any] = {
+        **dict.fromkeys(("expect_column_values_to_be_in_set", "expect_column_values_to_not_be_in_set"), {"value_set": ["甲", "x1"]}),
+        **dict.fromkeys(("expect_column_values_to_match_regex", "expect_column_values_to_not_match_regex"), {"regex": "^x"}),
+        "expect_column_value_lengths_to_be_between": {"min_value": 2, "max_value": 3},
+        "expect_column_value_lengths_to_equal": {"value": 2},
+    }
+    values = ["甲", None, "x1", "x1", "甲", "甲乙丙丁", None, "x", ""]
+    told = {"type": kind, "kwargs": {"column": "a"} | asked.get(kind, {}), "meta": not_null("a")["meta"]}
+    table = pa.table({ROW: range(len(values)), "a": pa.array(values, pa.string())})
+    found = []
+    for frame in (write(root, told).frame(table), pd.DataFrame({ROW: range(len(values)), "a": pd.Series(values, dtype=object)})):
+        suite = write(root, told)
+        found.append((suite.refuse(frame), suite.tallies))
+    assert found[0] == found[1]
+    assert found[0][0]
+
+
+def test_text_that_is_compared_is_no_category(root: Path) -> None:
+    """An office may compare two texts, such as days as they were sent."""
+    pair = {"column_A": "b", "column_B": "a", "or_equal": True}
+    told = {"type": "expect_column_pair_values_a_to_be_greater_than_b", "kwargs": pair, "meta": not_null("a")["meta"]}
+    suite = write(root, told, not_null("a"))
+    days = {"a": ["2023-10-02", None, "2023-10-02"], "b": ["2023-10-03", "2023-10-03", "2023-10-01"]}
+    table = pa.table({ROW: range(3)} | {name: pa.array(column, pa.string()) for name, column in days.items()})
+    assert suite.refuse(suite.frame(table)).keys() == {1, 2}
 
 
 def test_of_two_refusals_the_first_rule_stands() -> None:

@@ -11,6 +11,7 @@ from copy import copy
 from datetime import datetime
 from functools import partial
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 from petitions.kept import SHORT, keep
@@ -43,6 +44,7 @@ class Rows:
         self._rows: Sequence[Record] | _Inner = records
         self._numbers: Sequence[int] = self.places
         self._inner: list[_Inner] = []
+        self._texts: dict[str, Column] = {}
 
     def __len__(self) -> int:
         return len(self.raws)
@@ -54,14 +56,20 @@ class Rows:
     # --- columns ------------------------------------------------------------------------------------------------------------
 
     def raw(self, name: str) -> Column:
-        return [raw.get(name) for raw in self.raws]
+        try:
+            return list(map(itemgetter(name), self.raws))
+        except KeyError:  # a platform that leaves out what is empty
+            return [raw.get(name) for raw in self.raws]
 
     def text(self, name: str) -> Column:
-        """As :meth:`Record.text`."""
-        values = self.raw(name)
-        if _TEXT.issuperset(map(type, values)):
-            return list(map(CLEANED.__getitem__, values))
-        return [CLEANED[value] if value.__class__ is str else plain(value) for value in values]
+        """As :meth:`Record.text`. A column is asked for more than once, and is read once: nobody may change it."""
+        if name not in self._texts:
+            values = self.raw(name)
+            if _TEXT.issuperset(map(type, values)):
+                self._texts[name] = list(map(CLEANED.__getitem__, values))
+            else:
+                self._texts[name] = [CLEANED[value] if value.__class__ is str else plain(value) for value in values]
+        return self._texts[name]
 
     def time(self, name: str) -> Column:
         """As :meth:`Record.time`, in epoch seconds."""
@@ -169,16 +177,21 @@ class Rows:
         return [one.raw] if one else []
 
     def _nested(self, name: str, lists: list[list[Raw]]) -> Rows:
-        found = copy(self)
+        found = self._other()
         found._outer = f"{self._outer}{name}."
         found.places = list(chain.from_iterable(map(repeat, self.places, map(len, lists))))
         found.raws = list(chain.from_iterable(lists))
         return found._renumbered()
 
     def _picked(self, rows: list[int]) -> Rows:
-        found = copy(self)
+        found = self._other()
         found.raws = [self.raws[row] for row in rows]
         found.places, found._numbers = [self.places[row] for row in rows], [self._numbers[row] for row in rows]
+        return found
+
+    def _other(self) -> Rows:
+        found = copy(self)
+        found._texts = {}
         return found
 
     def _renumbered(self) -> Rows:

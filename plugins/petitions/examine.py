@@ -123,12 +123,20 @@ class Stretch:
     content: bytes | list[Raw]
     size: int
 
-    def records(self) -> Iterator[Raw]:
-        return map(decoded, io.BytesIO(self.content)) if isinstance(self.content, bytes) else iter(self.content)
+    def records(self, at_once: int = _AT_ONCE) -> Iterator[list[Raw]]:
+        """The records in lists of at most so many."""
+        if isinstance(self.content, bytes):
+            lines = io.BytesIO(self.content)
+            while some := list(islice(lines, at_once)):
+                yield _decoded(some)
+        else:
+            records = iter(self.content)
+            while raws := list(islice(records, at_once)):
+                yield raws
 
     def record(self, place: int) -> Raw:
         """One of them, at its place from 0."""
-        return decoded(self._lines[place]) if isinstance(self.content, bytes) else self.content[place]
+        return _decoded(self._lines[place : place + 1])[0] if isinstance(self.content, bytes) else self.content[place]
 
     @cached_property
     def _lines(self) -> list[bytes]:
@@ -201,9 +209,8 @@ class Examiner:
         with _no_garbage():
             sheet = _Sheet(self.normaliser, self._platform, stamp(self.fetched_at) or 0)
             for stretch in part.stretches:
-                records = stretch.records()
-                while some := list(islice(records, _AT_ONCE)):
-                    sheet.take(some, stretch)
+                for raws in stretch.records():
+                    sheet.take(raws, stretch)
             self._write(part, sheet)
             rows = range(part.first_row, part.first_row + sheet.count)
             number = pa.array(rows, pa.int64())
@@ -330,8 +337,15 @@ def fault_of(one: Normalised) -> Fault:
     return Fault(one.record_id, one.source_no, one.updated_at, found)
 
 
-def decoded(line: bytes) -> Raw:
-    """The record of a JSON line. What is no JSON by the letter (NaN, half a pair of surrogates) is read as Python reads it."""
+def _decoded(lines: list[bytes]) -> list[Raw]:
+    """The records of JSON lines. What is no JSON by the letter (NaN, half a pair of surrogates) is read as Python reads it."""
+    try:
+        return list(map(_decode, lines))
+    except msgspec.DecodeError:
+        return list(map(_as_python_reads, lines))
+
+
+def _as_python_reads(line: bytes) -> Raw:
     try:
         raw: Raw = _decode(line)
     except msgspec.DecodeError:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from petitions.examine import Examined, Fault, Landed, Part, Place, fault_of
 from petitions.model import QUARANTINE_RULES
 from petitions.normalise import Normaliser
-from petitions.quality import TICKET_SUITE, Refusal, Suite, add, frame
+from petitions.quality import TICKET_SUITE, Refusal, Suite, add
 from petitions.sources.base import LaneStopped
 
 # So many records are judged at a time, or a part where it is larger.
@@ -52,8 +52,8 @@ class Judge:
         if not self._waiting:
             return
         platform, ticket = self.suites
-        refusals = ticket.refuse(frame(pa.concat_tables(done.canonical for _, done in self._waiting)))
-        add(refusals, platform.refuse(frame(pa.concat_tables(done.platform for _, done in self._waiting))))
+        refusals = ticket.refuse(ticket.frame(pa.concat_tables(done.canonical for _, done in self._waiting)))
+        add(refusals, platform.refuse(platform.frame(pa.concat_tables(done.platform for _, done in self._waiting))))
         for part, done in self._waiting:
             self.bad.update(self._refused(part, done, refusals))
         self._waiting = []

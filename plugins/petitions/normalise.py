@@ -294,9 +294,11 @@ class Normaliser:
         ]
         contents = told | {"events": by_record}
         told["content_id"] = list(map(content_id, map(_Content, *(contents[name] for name in _CONTENT))))
-        for place in [place for place, one in enumerate(good) if not one]:
+        if bad := [place for place, one in enumerate(good) if not one]:
             for name in told.keys() - _NAMING:
-                told[name][place] = None
+                told[name] = list(told[name])
+                for place in bad:
+                    told[name][place] = None
         return Columns(self, rows, told, events, names)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import import_module
@@ -42,6 +42,14 @@ if TYPE_CHECKING:
 TICKET_SUITE = "ticket"
 #: The column that names a row in the frames that are checked.
 ROW = "row"
+# What these say of a text depends on nothing but that text.
+_BY_VALUE = frozenset(
+    {
+        *("expect_column_values_to_be_null", "expect_column_values_to_not_be_null", "expect_column_values_to_be_in_set"),
+        *("expect_column_values_to_not_be_in_set", "expect_column_values_to_match_regex", "expect_column_values_to_not_match_regex"),
+        *("expect_column_value_lengths_to_be_between", "expect_column_value_lengths_to_equal"),
+    }
+)
 _RANK = {rule: rank for rank, rule in enumerate(QUARANTINE_RULES)}
 
 
@@ -92,8 +100,31 @@ class Suite:
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """Every column that an expectation looks at; read without Great Expectations."""
-        return frozenset(column for told in self._told for column in _columns(told["kwargs"]))
+        """Every column that an expectation looks at, chunk by chunk; read without Great Expectations."""
+        return self._looked_at(lambda _: True)
+
+    def _looked_at(self, chosen: Callable[[str], bool]) -> frozenset[str]:
+        """The columns of the expectations whose type is chosen."""
+        by_chunk = (told for told in self._told if (told.get("meta") or {}).get("scope") != "batch")
+        return frozenset(column for told in by_chunk if chosen(told["type"]) for column in _columns(told["kwargs"]))
+
+    def frame(self, table: pa.Table) -> pd.DataFrame:
+        """A table as Great Expectations reads it: times as seconds without a zone, gaps in whole numbers as gaps, text as objects.
+
+        Text that is looked at by value alone is given as categories: each value is then checked once, however many rows hold it.
+        """
+        import pandas as pd
+
+        plainly = self._looked_at(lambda kind: kind not in _BY_VALUE)
+
+        def column(name: str, told: pa.ChunkedArray) -> Any:
+            if pa.types.is_integer(told.type):
+                return pd.array(told.to_pylist(), dtype="Int64")
+            if not pa.types.is_string(told.type):
+                return pd.Series(told.to_numpy())
+            return pd.Series(told.to_numpy(), dtype=object) if name in plainly else told.dictionary_encode().to_pandas()
+
+        return pd.DataFrame({name: column(name, told) for name, told in zip(table.column_names, table.columns, strict=True)})
 
     @cached_property
     def needed(self) -> frozenset[str]:
@@ -262,18 +293,6 @@ class _PutOff(ModuleType):
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), asked)
-
-
-def frame(table: pa.Table) -> pd.DataFrame:
-    """A table as Great Expectations reads it: text as objects, times as seconds without a zone, gaps in whole numbers as gaps."""
-    import pandas as pd
-
-    def column(told: pa.ChunkedArray) -> Any:
-        if pa.types.is_integer(told.type):
-            return pd.array(told.to_pylist(), dtype="Int64")
-        return pd.Series(told.to_numpy(), dtype=object if pa.types.is_string(told.type) else None)
-
-    return pd.DataFrame({name: column(told) for name, told in zip(table.column_names, table.columns, strict=True)})
 
 
 def add(refusals: dict[int, Refusal], more: Mapping[int, Refusal]) -> None:
