@@ -68,8 +68,8 @@ def test_a_row_is_refused_by_the_first_rule(root: Path) -> None:
 def test_text_is_judged_by_value_as_it_is_by_row(root: Path, kind: str) -> None:
     """What is said of each value once must be what is said of it in every row."""
     asked: dict[str, Any] = {
-        **dict.fromkeys(("expect_column_values_to_be_in_set", "expect_column_values_to_not_be_in_set"), {"value_set": ["甲", "x1"]}),
-        **dict.fromkeys(("expect_column_values_to_match_regex", "expect_column_values_to_not_match_regex"), {"regex": "^x"}),
+        **{key: {"value_set": ["甲", "x1"]} for key in ("expect_column_values_to_be_in_set", "expect_column_values_to_not_be_in_set")},
+        **{key: {"regex": "^x"} for key in ("expect_column_values_to_match_regex", "expect_column_values_to_not_match_regex")},
         "expect_column_value_lengths_to_be_between": {"min_value": 2, "max_value": 3},
         "expect_column_value_lengths_to_equal": {"value": 2},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sqlite3
 import time
@@ -14,10 +15,12 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from petitions.connections import Connection, parse
 from petitions.model import BEIJING
-from petitions.normalise import Normalised, normalise
+from petitions.normalise import Normalised, Normaliser, normalise
 from petitions.settings import CHECKOUT, Settings
 from petitions.sources.base import Ask, LaneDown, LaneStopped, Raw, Window
 from petitions.sources.database import plain
@@ -238,6 +241,51 @@ def test_events(
     assert found.ticket is not None
     told = [(event.event_type, f"{event.occurred_at:%Y-%m-%d %H:%M:%S}", event.unit) for event in found.ticket.events]
     assert told == [("received", R, None), *expected]
+
+
+_AT = st.sampled_from([A, D, S, H, None, "", "no time"])
+_WORD = st.sampled_from(["甲局", "乙局", None, ""])
+_OPERATION = st.fixed_dictionaries(
+    {
+        "operate_type": st.sampled_from(["accept", "assign", "sign", "finish", "return", "close", "forward", "odd", "", None]),
+        "operate_result": st.sampled_from(["reject", "rework", "", "odd"]),
+        "operate_time": _AT,
+        "receiver_dept_name": _WORD,
+        "operator_dept_name": _WORD,
+        "operate_opinion": _WORD,
+    }
+)
+_APPLICATION = st.fixed_dictionaries(
+    {
+        "apply_type": st.sampled_from(["extension", "suspend", None, "odd"]),
+        "apply_status": st.sampled_from(["approved", "approved", "rejected", None]),
+        "is_deleted": st.sampled_from([0, 0, 1, None]),
+        **dict.fromkeys(("review_time", "old_deadline_time", "new_deadline_time", "suspend_until"), _AT),
+    }
+)
+_CASE: st.SearchStrategy[Raw] = st.fixed_dictionaries(
+    {
+        "case_code": st.just("C1"),
+        "report_time": st.just(R),
+        "update_time": st.just(U),
+        "handle_dept_name": _WORD,
+        **dict.fromkeys(("accept_time", "dispatch_time", "handle_receive_time", "handle_finish_time", "close_time"), _AT),
+        "case_status": st.sampled_from(["closed", "handling", "not_accepted", "odd"]),
+        "is_deleted": st.sampled_from([0, 0, 1]),
+        "visit_satisfaction": st.sampled_from([1, "2", None, 9]),
+        "flow": st.lists(_OPERATION, max_size=4) | st.sampled_from([None, "x", [1], [{}]]),
+        "adjustments": st.lists(_APPLICATION, max_size=3) | st.sampled_from([None, {}, [{}]]),
+    }
+)
+
+
+@given(cases=st.lists(_CASE, min_size=2, max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_cases_that_are_read_together_are_what_each_is_alone(source: SmartCity, cases: list[Raw]) -> None:
+    reader = Normaliser(source, source.settings.source_maps["smart_city"], b"k" * 32)
+    together = reader.columns(copy.deepcopy(cases))
+    for place, case in enumerate(cases):
+        assert together.one(place) == normalise(source, case, key=b"k" * 32)
 
 
 def test_an_extension_tells_both_dues(source: SmartCity) -> None:
