@@ -69,11 +69,19 @@ def _counts(warehouse: Warehouse, manifest: Manifest, day: date) -> dict[date, i
         """
         select cast(c.received_at as date) as day, count(distinct c.ticket_id) as tickets
         from core.content c
-        join core.sighting s on s.content_id = c.content_id and s.source = c.source
+        join core.sighting s on s.content_id = c.content_id and s.source = c.source and s.received_month = c.received_month
         where c.source = :source and c.received_at >= :start and c.received_at < :end and s.known_at <= :known_at
+          and c.received_month between :first_month and :last_month and s.received_month between :first_month and :last_month
         group by cast(c.received_at as date)
         """,
-        {"source": manifest.source, "start": _midnight(day - LOOK_BACK), "end": _midnight(day + _DAY), "known_at": manifest.fetched_at},
+        {
+            "source": manifest.source,
+            "start": _midnight(day - LOOK_BACK),
+            "end": _midnight(day + _DAY),
+            "first_month": (day - LOOK_BACK).replace(day=1),
+            "last_month": day.replace(day=1),
+            "known_at": manifest.fetched_at,
+        },
     )
     return {row["day"]: row["tickets"] for row in rows}
 
