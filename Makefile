@@ -11,7 +11,8 @@ FROM ?= 2023-01-01
 TO ?= 2023-12-31
 PORT ?= 8080
 
-override PETITIONS_HOME := $(abspath $(PETITIONS_HOME))
+# Not by abspath, which takes a path with a blank for two.
+override PETITIONS_HOME := $(if $(filter /%,$(PETITIONS_HOME)),,$(CURDIR)/)$(or $(PETITIONS_HOME),.petitions)
 export PETITIONS_HOME
 export AIRFLOW_HOME := $(PETITIONS_HOME)/airflow
 UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
@@ -23,12 +24,13 @@ unexport PYTHONPATH
 unexport PYTHONHOME
 unexport VIRTUAL_ENV
 
-VENV := $(CURDIR)/.venv
+# Relative, for a checkout may lie in a folder with a blank in its name.
+VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # What `make bench` measures beside us lives in an environment of its own.
-BENCH := $(CURDIR)/.cache/bench/venv
+BENCH := .cache/bench/venv
 SIZES ?= 10000,100000
 PARTS ?= load,night,questions,extract,backfill,airflow
 ENGINES ?= duckdb,postgres

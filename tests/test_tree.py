@@ -61,6 +61,15 @@ def test_the_repository_holds_its_own_folders_and_nothing_that_a_run_makes() -> 
     assert [name for name in files if name.endswith((".sqlite", ".duckdb", ".db", ".xlsx", ".xls"))] == []
 
 
+@pytest.mark.parametrize(
+    ("told", "home"),
+    [("", CHECKOUT / ".petitions"), ("/信访 数据/home", Path("/信访 数据/home")), ("信访 数据", CHECKOUT / "信访 数据")],
+)
+def test_a_home_may_have_blanks_in_its_path(told: str, home: Path) -> None:
+    shown = subprocess.run(["make", "-n", "run", f"PETITIONS_HOME={told}"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    assert f'--home "{home}" -- ' in shown
+
+
 def services() -> dict[str, Any]:
     return dict(yaml.safe_load(COMPOSE)["services"])
 
