@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import docx
 import pytest
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
+from openpyxl import load_workbook
 
 from petitions.report import official
 from petitions.report.wording import breadth
@@ -21,6 +23,15 @@ from tests.report.test_issue import read
 @pytest.fixture(scope="module")
 def word(year: Path) -> Any:
     return docx.Document(str(year / "report.docx"))
+
+
+def test_what_the_files_tell_of_themselves(year: Path, word: Any) -> None:
+    """When they were issued, which the format says in UTC; and no picture of another document."""
+    issued = datetime.fromisoformat(read(year)["issue"]["issued_at"]).astimezone(UTC)
+    book = load_workbook(year / "report.xlsx").properties
+    assert {one.replace(tzinfo=UTC) for one in (word.core_properties.created, book.created)} == {issued}
+    with zipfile.ZipFile(year / "report.docx") as archive:
+        assert [name for name in archive.namelist() if "thumbnail" in name] == []
 
 
 def test_page_and_text_area(word: Any) -> None:

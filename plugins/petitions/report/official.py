@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -61,6 +61,10 @@ def write(document: Document, lists: Lists, path: Path) -> None:
     paper.word.save(str(path))
 
 
+# The picture that folders show of the library's empty document.
+THUMBNAIL = "http://schemas.openxmlformats.org/package/2006/relationships/metadata/thumbnail"
+
+
 class _Paper:
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -72,8 +76,11 @@ class _Paper:
         _page(self.word)
         told = self.word.core_properties
         told.title, told.author, told.language = document["title"], document["organisation"] or "", "zh-CN"
-        told.created = told.modified = self.issued.replace(tzinfo=None)
+        told.created = told.modified = self.issued.astimezone(UTC).replace(tzinfo=None)  # the file format tells it as UTC
         told.comments, told.last_modified_by = "", ""
+        parts = self.word.part.package.rels
+        for key in [key for key, part in parts.items() if part.reltype == THUMBNAIL]:
+            del parts[key]
 
     def print(self) -> None:
         told = self.document

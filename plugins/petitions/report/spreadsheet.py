@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -77,7 +77,7 @@ class _Book:
             {
                 "title": f"{document['title']}（{document['period']}）",
                 "author": document["organisation"],
-                "created": datetime.fromisoformat(issue["issued_at"]).replace(tzinfo=None),
+                "created": datetime.fromisoformat(issue["issued_at"]).astimezone(UTC).replace(tzinfo=None),
             }
         )
 
