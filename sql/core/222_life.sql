@@ -40,7 +40,7 @@ not begins and lag({{ state }}) over () = 1
 create temp table life as
 with placed as (
     select
-        n.v, k.event_type, e.old_due, e.new_due, u.unit_no, k.{{ switches | join(', k.') }}, k.handles, k.urges, k.supervises,
+        n.v, k.event_type, e.old_due, e.new_due, u.unit_no, coalesce(r.unit_no, 0) as unit_of_record, k.{{ switches | join(', k.') }}, k.handles, k.urges, k.supervises,
         k.may_move_due and e.new_due is not null as moves_due,
         case when k.rates then
             case e.satisfaction when 'satisfied' then 1 when 'basically_satisfied' then 2 when 'dissatisfied' then 3 end
@@ -52,6 +52,7 @@ with placed as (
     join event e on e.v = n.v
     join kind k on k.event_type = e.event_type
     left join unit_name u on u.unit = e.unit and e.event_type = 'dispatched'
+    left join unit_name r on r.unit = n.unit
     -- The order of effect: second, rank, the platform's order.
     order by n.v, effect_at, k.rank, e.seq
 ),
@@ -70,7 +71,7 @@ switched as (
         {% for switch in switches %}
         {{ kept(switch, 0) }} as {{ switch }}_on,
         {% endfor %}
-        {{ kept('rating', 0) }} as rating, {{ kept('unit_no', 0) }} as unit_no,
+        {{ kept('rating', 0) }} as rating, {{ kept('unit_no', 'unit_of_record') }} as unit_no,
         count(*) filter (where urges) over past as urged, count(*) filter (where supervises) over past as supervised
     from numbered
     window past as (rows unbounded preceding)
@@ -83,6 +84,7 @@ turned as (
         ordinal * 1000000000000 + occurred + 100000000000 as mark,
         {{ was('closes_on') }} as was_closed, {{ was('withdraws_on') }} as was_withdrawn, {{ was('pauses_on') }} as was_paused,
         {{ was('takes_away_on') }} as was_away, {{ was('takes_out_on') }} as was_gone,
+        case when begins then 0 else lag(unit_no) over () end as was_unit_no,
         {{ was('accepts_on') }} as was_accepted, {{ was('replies_on') }} as was_replied,
         {{ kept('null', 'urged - cast(urges as integer)') }} as urged_before, {{ kept('null', 'supervised - cast(supervises as integer)') }} as supervised_before
     from switched
@@ -125,7 +127,7 @@ select
     reopens_on = 1 as reopened,
     answers_on = 1 as first_replied, returns_on = 1 as returned, extends_on = 1 as extended,
     urged - urged_before as urged, supervised - supervised_before as supervised,
-    nullif(rating, 0) as rating, nullif(unit_no, 0) as unit_no,
+    nullif(rating, 0) as rating, nullif(unit_no, 0) as unit_no, nullif(was_unit_no, 0) as was_unit_no,
     nullif(accept_mark, 0) as accept_mark, nullif(reply_mark, 0) as reply_mark,
     nullif(handle_mark, 0) as handle_mark,
     nullif(closed_mark, 0) as closed_mark,

@@ -33,7 +33,7 @@ moved as (
     select distinct v from life where step_no > 0 or withdrawn_mark is not null
 )
 select
-    f.v, f.step_no, m.v is not null as moved, n.received_at, u.unit_no as first_unit_no, f.change_due, f.accept_held, f.reply_held, f.close_held, r.platform_due,
+    f.v, f.step_no, m.v is not null as moved, n.received_at, f.change_due, f.accept_held, f.reply_held, f.close_held, r.platform_due,
     {% for clock in clocks %}
     coalesce(r.{{ clock }}_ruled, false) as {{ clock }}_ruled, r.{{ clock }}_start_ordinal,
     {% for start in ['event', 'received'] %}
@@ -43,7 +43,6 @@ select
     {% endfor %}
 from due_fold f
 join version n on n.v = f.v
-left join unit_name u on u.unit = n.unit
 left join ruled r on r.v = f.v
 left join own o on o.v = f.v and o.step_no = f.step_no
 -- a due to accept is never moved
@@ -54,7 +53,7 @@ left join moved m on m.v = f.v;
 create or replace temp view segment as
 with started as (
     select
-        l.* exclude (unit_no), coalesce(l.unit_no, d.first_unit_no) as unit_no, d.moved, d.received_at, d.change_due, d.platform_due,
+        l.*, d.moved, d.received_at, d.change_due, d.platform_due,
         case when l.withdrawn_mark is not null then greatest({{ mark_time('l.withdrawn_mark') }}, d.received_at) end as withdrawn_at,
         {% for clock in clocks %}
         l.paused and d.{{ clock }}_held as {{ clock }}_held, d.{{ clock }}_ruled,

@@ -6,7 +6,10 @@
 {% set clocks = ['accept', 'reply', 'close'] %}
 
 with part as (
-    {{ parts() }}
+    select * from ({{ parts() }}) as p
+    {% if stands %}
+    where next_at is null
+    {% endif %}
 ),
 posted as (
     select

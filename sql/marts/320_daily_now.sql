@@ -1,23 +1,29 @@
 -- What the changed tickets contribute to the daily figures now. One query; its rows go to daily_change.
--- reads:  version, state, unit_name
+-- reads:  version, life, state, unit_name
 -- grain:  day × source × channel × category × area × unit
 {% from 'macros.sql' import day_of, mark_time %}
 
-with held as (
-    select
-        v, unit_no, effect_at, next_at, close_cut_at, closed_mark, closed,
-        cast(not closed as integer) as is_open, cast(close_class = 'overdue' as integer) as is_overdue
+with opened as (
+    select v, effect_at, unit_no, was_unit_no, cast(valid and not closed as integer) as is_open, cast(was_open as integer) as was_open
+    from life
+),
+held as (
+    select v, unit_no, effect_at, next_at, close_cut_at, closed_mark, closed, close_class = 'overdue' as is_overdue
     from state
     where valid
 ),
--- A state counts from the instant it is entered (+1) to the instant it is left (-1), and is overdue from where its due passes.
+-- An event that opens a ticket, closes it or hands it to another unit counts; a state that is overdue does from the instant it is entered, or
+-- its due passes, to the instant it is left.
 passed as (
-    select v, unit_no, effect_at as passed_at, is_open, is_overdue from held where is_open + is_overdue > 0
+    select v, unit_no, effect_at as passed_at, is_open, 0 as is_overdue
+    from opened where is_open > 0 and (was_open = 0 or unit_no is distinct from was_unit_no)
     union all
-    select v, unit_no, close_cut_at, 0, 1 from held where close_cut_at is not null
+    select v, was_unit_no, effect_at, -was_open, 0
+    from opened where was_open > 0 and (is_open = 0 or unit_no is distinct from was_unit_no)
     union all
-    select v, unit_no, next_at, -is_open, case when close_cut_at is null then -is_overdue else -1 end
-    from held where next_at is not null and (is_open + is_overdue > 0 or close_cut_at is not null)
+    select v, unit_no, case when is_overdue then effect_at else close_cut_at end, 0, 1 from held where is_overdue or close_cut_at is not null
+    union all
+    select v, unit_no, next_at, 0, -1 from held where next_at is not null and (is_overdue or close_cut_at is not null)
 ),
 contribution as (
     select v, unit_no, passed_at, 0 as received, 0 as closed, is_open as open_change, is_overdue as overdue_change from passed
