@@ -295,7 +295,9 @@ def _make(home: Path, plan: Plan, work: list[tuple[Any, ...]], until: int, lande
             "figures": dict(zip((lane.name for lane in LANES), figures, strict=True)),
             "batches": [asdict(batch) for batch in batches],
         }
-    (home / MADE).write_text(json.dumps(made, ensure_ascii=False, indent=1), encoding="utf-8")
+    aside = home / f"{MADE}.new"  # renamed, so that a home whose files are linked with another's leaves that one as it is
+    aside.write_text(json.dumps(made, ensure_ascii=False, indent=1), encoding="utf-8")
+    aside.replace(home / MADE)
     return made
 
 
