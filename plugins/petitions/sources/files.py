@@ -3,8 +3,10 @@
 Service:    a drop folder, a local path or the URL of an object store that fsspec knows; files are never moved, changed or deleted
 Asked by:   the export date in the file name (``YYYYMMDD``); what was read is known by its sha256
 Pages:      one file each, in the order of export date and name
-Record:     one row under its header, header synonyms resolved; cells keep the type that the file gives them
-Notes:      a sidecar ``<file>.ok`` (``rows=``, ``sha256=``) must hold; a file still being written waits for the next run
+Record:     one row under its header, header synonyms resolved; cells keep the type that the file gives them. All sheets that people see and
+            that have the column of the number are read; a header may take two rows
+Notes:      a sidecar ``<file>.ok`` (``rows=``, ``sha256=``) must hold; a file still being written waits for the next run. What lies in the
+            folder and is not read is told: older or newer than the days asked for, of another ending, a sheet without that column
 """
 
 from __future__ import annotations
