@@ -6,7 +6,7 @@ Pages:      one file each, in the order of export date and name
 Record:     one row under its header, header synonyms resolved; cells keep the type that the file gives them. All sheets that people see and
             that have the column of the number are read; a header may take two rows
 Notes:      a sidecar ``<file>.ok`` (``rows=``, ``sha256=``) must hold; a file still being written waits for the next run. What lies in the
-            folder and is not read is told: older or newer than the days asked for, of another ending, a sheet without that column
+            folder and is not read is told: older than the days asked for, dated in the future, of another ending, without that column
 """
 
 from __future__ import annotations
