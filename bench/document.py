@@ -13,6 +13,8 @@ from petitions.settings import CHECKOUT
 
 DOCUMENT = CHECKOUT / "docs" / "benchmarks.md"
 TRIED = Path(__file__).with_name("tried.md")
+# A load average that a measured run, with its processes and a server, does not reach by itself.
+_BUSY = 5
 _ENGINES = {"duckdb": "DuckDB", "postgres": "PostgreSQL"}
 
 
@@ -28,9 +30,10 @@ def _page(results: list[Result]) -> Iterator[str]:
     yield "Written by `make bench`; do not edit. Ours and the alternatives read the same input on one machine, one after the other."
     yield "The first ratio compares processor time, of all processes that took part, a database server's too; other work on the machine"
     yield "disturbs it least. Beside it stand wall time and the peak of memory over all these processes."
-    busy = max((result.busy for result in results), default=0.0)
-    if busy > 3:
-        yield f"**The machine was busy with other work while this was measured (load averages up to {busy}): its wall times tell little.**"
+    busy = {result.part: result.busy for result in sorted(results, key=lambda one: one.busy) if result.busy > _BUSY}
+    if busy:
+        most, parts = max(busy.values()), ", ".join(sorted(busy))
+        yield f"**The machine had other work (load averages up to {most}) while this was measured: {parts}. Wall times there tell little.**"
     yield ""
     for part, told in (
         ("load", _load),

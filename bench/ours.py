@@ -48,10 +48,11 @@ def load(keep: Path | None = None) -> dict[str, float]:
     done = _loaded(settings)
     waiting = [manifest for manifest in Landing.of(settings).batches() if manifest.batch_id not in done]
     unchecked = [one.batch_id for one in waiting if not (settings.staging / one.batch_id).exists()]  # beside the shortcut of bench.staged
-    with clock("check"):
-        for checked in nightly.check_each(unchecked):
-            if checked.wrong:
-                raise checked.wrong
+    if unchecked:
+        with clock("check"):
+            for checked in nightly.check_each(unchecked):
+                if checked.wrong:
+                    raise checked.wrong
     if keep:
         for manifest in waiting:
             shutil.copytree(settings.staging / manifest.batch_id, keep / manifest.batch_id, copy_function=os.link)
