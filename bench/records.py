@@ -12,10 +12,9 @@ from pathlib import Path
 
 from bench.generate import MADE
 from petitions.check import landed
-from petitions.connections import Connection
 from petitions.landing import Landing
 from petitions.settings import CHECKOUT, Settings
-from petitions.sources import create
+from petitions.sources import unasked
 
 
 def export(home: Path, folder: Path, most: int) -> int:
@@ -29,7 +28,7 @@ def export(home: Path, folder: Path, most: int) -> int:
     # One record of every batch, and an equal share of the rest.
     share = (most - len(holds)) / made["records"] if most < made["records"] else 1
     for manifest in landing.batches():
-        source = create(manifest.source, Connection(f"petitions_{manifest.source}", ""), settings)
+        source = unasked(manifest.source, settings)
         target = folder / manifest.source / f"{manifest.batch_id}.jsonl"
         target.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as lines:

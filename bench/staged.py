@@ -23,12 +23,11 @@ import pyarrow.parquet as pq
 from bench.prototypes import LANES, NAMES, Pool, Ticket, day_text, pool_of
 from petitions import privacy
 from petitions.check import QUARANTINE
-from petitions.connections import Connection
 from petitions.examine import EVENTS, TICKETS, Examiner, Part, Stretch, part_name, write_part
 from petitions.model import BEIJING
 from petitions.normalise import Normaliser
 from petitions.settings import CHECKOUT, Settings
-from petitions.sources import create
+from petitions.sources import unasked
 from platforms.online_politics import HEADERS
 
 #: Rows of a staged file.
@@ -56,7 +55,7 @@ class Moulds:
     @classmethod
     def _examined(cls, pool: Pool, folder: Path) -> Moulds:
         settings, name = Settings(folder, CHECKOUT / "config"), pool.lane.name
-        source = create(name, Connection(f"petitions_{name}", ""), settings)
+        source = unasked(name, settings)
         normaliser = Normaliser(source, settings.source_maps[name], privacy.load_key(settings.secrets))
         stages = [(one, stage) for one, life in enumerate(pool.lives) for stage in range(len(life.facts) + 1)]
         lines = [pool.template(*stage).line(_ticket(number)) for number, stage in enumerate(stages)]

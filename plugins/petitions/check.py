@@ -38,6 +38,7 @@ from petitions.progress import counted
 from petitions.quality import ROW, great_expectations
 from petitions.said import Said, printed
 from petitions.settings import Settings
+from petitions.sources import unasked
 from petitions.sources.base import LaneStopped, Source
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def check_each(
     batches = [_Batch(manifest, landing, settings, folder, frozenset(followed.get(manifest.batch_id, ()))) for manifest in manifests]
     lanes = ", ".join(dict.fromkeys(manifest.source for manifest in manifests))
     newest: dict[str, _Batch] = {}
-    with closing(_to_examine(batches, source_of or partial(_unasked, settings))) as parts, closing(_examined(parts)) as examined:
+    with closing(_to_examine(batches, source_of or partial(unasked, settings=settings))) as parts, closing(_examined(parts)) as examined:
         for batch in _complete(batches, counted(examined, f"{lanes}: records checked", each=lambda one: one[1].size)):
             yield batch.settled()
             if batch.parts and not batch.wrong:
@@ -162,14 +163,6 @@ def _complete(batches: Sequence[_Batch], examined: Iterable[tuple[crew.Task, Par
         while waiting and waiting[0].examined:
             yield waiting.popleft()
     yield from waiting
-
-
-def _unasked(settings: Settings, name: str) -> Source:
-    """A platform to read what it sent, and not to be asked for more."""
-    from petitions.connections import Connection
-    from petitions.sources import create
-
-    return create(name, Connection(f"petitions_{name}", ""), settings)
 
 
 def _show(settings: Settings, manifest: Manifest, judge: Judge) -> None:
@@ -251,11 +244,11 @@ class _Batch:
         try:
             shutil.rmtree(self.aside, ignore_errors=True)
             self.aside.mkdir(parents=True, mode=0o700)
-            name, fetched_at = self.manifest.source, self.manifest.fetched_at
+            name = self.manifest.source
             self.source = source_of(name)
             normaliser = Normaliser(self.source, self.settings.source_maps[name], privacy.load_key(self.settings.secrets))
-            self.judge = Judge(normaliser, fetched_at, self._read_again)
-            task = crew.Task(name, self.settings, self.aside, fetched_at)
+            self.judge = Judge(normaliser, self._read_again)
+            task = crew.Task(name, self.settings, self.aside, self.manifest.fetched_at)
             for part in _parts(self.manifest, self.landing, self.source):
                 given += 1
                 yield task, part
@@ -296,9 +289,9 @@ class _Batch:
 
     def _read_again(self, places: Collection[Place]) -> Iterator[Landed]:
         for stretch in _stretches(self.manifest, self.landing, self.source):
-            for file, line in places:
-                if file == stretch.file and 0 <= line - stretch.first_line < stretch.size:
-                    yield Landed(file, line, stretch.export_at, stretch.record(line - stretch.first_line))
+            for place in range(stretch.size):
+                if (at := (stretch.file, stretch.first_line + place)) in places:
+                    yield Landed(*at, stretch.export_at, stretch.record(place))
 
     def _settle(self) -> dict[str, Any]:
         """Decide what comes twice, see to the staged files, and tell the figures."""

@@ -44,12 +44,11 @@ class Task:
 
     def examiner(self) -> Examiner:
         from petitions import privacy
-        from petitions.connections import Connection
         from petitions.normalise import Normaliser
-        from petitions.sources import create
+        from petitions.sources import unasked
 
-        source = create(self.source, Connection(f"petitions_{self.source}", ""), self.settings)
-        normaliser = Normaliser(source, self.settings.source_maps[self.source], privacy.load_key(self.settings.secrets))
+        field_map, key = self.settings.source_maps[self.source], privacy.load_key(self.settings.secrets)
+        normaliser = Normaliser(unasked(self.source, self.settings), field_map, key)
         return Examiner(normaliser, self.folder, self.fetched_at)
 
 

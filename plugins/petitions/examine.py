@@ -237,12 +237,12 @@ class Examiner:
         }
         narrow = pa.table(columns).select(NARROW.names).cast(NARROW)
         # A suite refuses what was received later than it was fetched: from a file of its own it is taken without writing the part anew.
-        late = pc.fill_null(pc.greater(told["received_at"], pa.scalar(self.fetched_at, _TIME)), False)
+        late = pa.array([place in sheet.late for place in range(sheet.count)], pa.bool_())
         self._write_rows(part_name(part.number), sheet, narrow, pc.invert(late))
-        if pc.any(late).as_py():
+        if sheet.late:
             self._write_rows(part_name(part.number, "late"), sheet, narrow, late)
 
-    def _write_rows(self, name: str, sheet: _Sheet, narrow: pa.Table, rows: pa.ChunkedArray) -> None:
+    def _write_rows(self, name: str, sheet: _Sheet, narrow: pa.Table, rows: pa.Array) -> None:
         good = pc.and_(rows, narrow["good"])
         write_part(self.folder / "narrow", name, narrow.filter(rows))
         write_part(self.folder / "tickets.parquet", name, sheet.tickets.select(TICKETS.names).filter(good))

@@ -6,8 +6,7 @@ many records at a time: it takes seconds to start and a tenth of a second to be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -31,49 +30,55 @@ class Judge:
     :param read_again: the records at some places of the batch.
     """
 
-    def __init__(self, normaliser: Normaliser, fetched_at: datetime, read_again: Callable[[Collection[Place]], Iterable[Landed]]) -> None:
-        self.normaliser, self.fetched_at, self._read_again = normaliser, fetched_at, read_again
+    def __init__(self, normaliser: Normaliser, read_again: Callable[[Collection[Place]], Iterable[Landed]]) -> None:
+        self.normaliser, self._read_again = normaliser, read_again
         self.suites = Suite(normaliser.source.name), Suite(TICKET_SUITE)
         self.bad: dict[int, dict[str, Any]] = {}
         self.unfit: set[int] = set()
         self._waiting: list[tuple[Part, Examined]] = []
+        self._unexplained: dict[Place, tuple[int, Refusal]] = {}
 
     def take(self, part: Part, done: Examined) -> None:
         """A part that is examined; it is judged with its neighbours."""
         self._waiting.append((part, done))
         if sum(len(done.rows) for _, done in self._waiting) >= _AT_ONCE:
-            self.settle()
+            self._judge()
 
     def settle(self) -> None:
-        """Judge what waits.
+        """Judge what waits, and read again, once for the whole batch, what nobody could know to be refused.
 
         :raises LaneStopped: where a suite cannot be used, or lets through what could not be read.
         """
+        self._judge()
+        for one in self._read_again(self._unexplained) if self._unexplained else ():
+            row, refusal = self._unexplained[one.file, one.line]
+            fault = fault_of(self.normaliser(one.raw, export_at=one.export_at, file=one.file))
+            self.bad[row] = self._told(fault, refusal, (one.file, one.line))
+        self._unexplained = {}
+
+    def _judge(self) -> None:
         if not self._waiting:
             return
         platform, ticket = self.suites
         refusals = ticket.refuse(ticket.frame(pa.concat_tables(done.canonical for _, done in self._waiting)))
         add(refusals, platform.refuse(platform.frame(pa.concat_tables(done.platform for _, done in self._waiting))))
         for part, done in self._waiting:
-            self.bad.update(self._refused(part, done, refusals))
+            self._refuse(part, done, refusals)
         self._waiting = []
 
-    def _refused(self, part: Part, done: Examined, refusals: dict[int, Refusal]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _refuse(self, part: Part, done: Examined, refusals: dict[int, Refusal]) -> None:
         refused = done.faults.keys() | {row for row in refusals if row in done.rows}
         self.unfit |= refused - done.faults.keys()
-        faults = done.late | done.faults
-        faults |= self._found_out(part, refused - faults.keys())
-        for row in sorted(refused):
+        known = done.late | done.faults
+        for row in refused:
             stretch, place = part.at(row - part.first_row)
-            yield row, self._told(faults[row], refusals.get(row)) | {"file": stretch.file, "line": stretch.first_line + place}
+            at, refusal = (stretch.file, stretch.first_line + place), refusals.get(row)
+            if refusal is None or row in known:
+                self.bad[row] = self._told(known[row], refusal, at)
+            else:
+                self._unexplained[at] = row, refusal
 
-    def _found_out(self, part: Part, rows: Collection[int]) -> dict[int, Fault]:
-        """Of records that nobody could know to be refused."""
-        places = {(stretch.file, stretch.first_line + place): row for row in rows for stretch, place in [part.at(row - part.first_row)]}
-        again = self._read_again(places) if places else ()
-        return {places[one.file, one.line]: fault_of(self.normaliser(one.raw, export_at=one.export_at, file=one.file)) for one in again}
-
-    def _told(self, fault: Fault, refusal: Refusal | None) -> dict[str, Any]:
+    def _told(self, fault: Fault, refusal: Refusal | None, at: Place) -> dict[str, Any]:
         if refusal is None:
             source, rules = self.normaliser.source.name, "、".join(rule for rule in QUARANTINE_RULES if rule in fault.found)
             raise LaneStopped(
@@ -87,4 +92,6 @@ class Judge:
             "rule": refusal.rule,
             "reason": f"{refusal.sentence}: {found}" if found else refusal.sentence,
             "updated_at": fault.updated_at,
+            "file": at[0],
+            "line": at[1],
         }

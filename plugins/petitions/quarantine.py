@@ -246,13 +246,11 @@ def _known(held: Warehouse, record_id: str) -> dict[str, Any]:
 def _raw(settings: Settings, row: Mapping[str, Any]) -> Raw:
     """The record as received, from its place in the batch that brought it first."""
     from petitions.check import landed
-    from petitions.connections import Connection
-    from petitions.sources import create
+    from petitions.sources import unasked
 
     landing = Landing.of(settings)
     manifest: Manifest = landing.batch(row["batch_id"])
-    source = create(row["source"], Connection(f"petitions_{row['source']}", ""), settings)
-    for one in landed(manifest, landing, source):
+    for one in landed(manifest, landing, unasked(row["source"], settings)):
         if (one.file, one.line) == (row["file"], row["line"]):
             plain: Raw = json.loads(json.dumps(one.raw, default=str))
             return plain

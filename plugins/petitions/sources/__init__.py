@@ -23,6 +23,13 @@ def create(name: str, connection: Connection, settings: Settings) -> Source:
     return source_class(name)(connection, settings)
 
 
+def unasked(name: str, settings: Settings) -> Source:
+    """The platform ``name`` to read what it sent, and not to be asked for more."""
+    from petitions.connections import Connection
+
+    return create(name, Connection(f"petitions_{name}", ""), settings)
+
+
 def source_class(name: str) -> type[Source]:
     """The class of the platform ``name``.
 
