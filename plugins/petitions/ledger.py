@@ -43,13 +43,14 @@ VERSIONS, VERSIONS_IN, VERSIONS_END = "core/210_versions.sql", "core/211_version
 VERSION, EVENT = "core/220_version.sql", "core/221_event.sql"
 CLOCKS = ("core/222_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
 DAILY_OUT, DAILY_IN = "marts/310_daily_out.sql", "marts/330_daily_in.sql"
-LEDGER = "core.posting"
-POSTED = {
-    LEDGER: "core/261_posting.sql",
-    "core.passage": "core/262_passage.sql",
-    "core.clock": "core/263_clock.sql",
-    "daily_change": "marts/320_daily_now.sql",
-}
+# Table and what goes into it: of the ledger the states that ended first, then those that stand.
+POSTED: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("core.posting", "core/261_posting.sql", {"stands": False}),
+    ("core.posting", "core/261_posting.sql", {"stands": True}),
+    ("core.passage", "core/262_passage.sql", {}),
+    ("core.clock", "core/263_clock.sql", {}),
+    ("daily_change", "marts/320_daily_now.sql", {}),
+)
 UNPOST, END = "core/260_unpost.sql", "core/290_end.sql"
 # The tables that the clocks go by, beside versions and events.
 REFERENCE = ("core.event_type", "core.calendar", "core.rule")
@@ -176,7 +177,8 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
     with warehouse.transaction():
         # Into an empty ledger rows come faster before its tables are indexed, and there are none to make room.
         fresh = not warehouse.rows("select 1 from core.posting limit 1")
-        warehouse.index({table: column for table, column in FOUND_BY.items() if table not in POSTED or not fresh})
+        posted = {table for table, *_ in POSTED}
+        warehouse.index({table: column for table, column in FOUND_BY.items() if table not in posted or not fresh})
         changed = _refresh_reference(warehouse, settings)
         waiting = warehouse.value("select count(*) from control.touched")
         if changed:
@@ -248,9 +250,8 @@ def _compute(warehouse: Warehouse, bench: Workbench, settings: Settings, paramet
     warehouse.run(DAILY_OUT, fresh=fresh)
     if not fresh:
         warehouse.run(UNPOST)
-    for table, rows in POSTED.items():
-        for stands in (False, True) if table == LEDGER else (False,):
-            bench.give(table, query(rows, kind=kinds.packed(), stands=stands), parameters)
+    for table, rows, pieces in POSTED:
+        bench.give(table, query(rows, kind=kinds.packed(), **pieces), parameters)
     warehouse.run(DAILY_IN)
     for session in {bench.session, warehouse}:
         session.run(END)

@@ -33,6 +33,10 @@ where unit is not null;
 {% macro kept(value, at_first) -%}
 last_value(coalesce({{ value }}, case when begins then {{ at_first }} end) ignore nulls) over past
 {%- endmacro %}
+{#- Of what is counted over all rows, what came since the version began; own is what the row itself counts. -#}
+{% macro since_begin(count, own) -%}
+{{ count }} - {{ kept('null', count ~ ' - ' ~ own) }}
+{%- endmacro %}
 {% macro was(state) -%}
 not begins and lag({{ state }}) over () = 1
 {%- endmacro %}
@@ -66,7 +70,7 @@ numbered as (
 switched as (
     select
         v, event_type, old_due, new_due, effect_at, occurred, begins, moves_due, handles, pauses, closes, withdraws, accepts, replies, urges, supervises,
-        row_no - {{ kept('null', 'row_no - 1') }} as ordinal,
+        {{ since_begin('row_no', '1') }} as ordinal,
         case when next_v = v then next_effect_at end as next_at,
         {% for switch in switches %}
         {{ kept(switch, 0) }} as {{ switch }}_on,
@@ -80,13 +84,15 @@ switched as (
 -- mark = ordinal × 10^12 + seconds since 1970 + 10^11.
 turned as (
     select
-        *,
+        * replace (
+            {{ since_begin('urged', 'cast(urges as integer)') }} as urged,
+            {{ since_begin('supervised', 'cast(supervises as integer)') }} as supervised
+        ),
         ordinal * 1000000000000 + occurred + 100000000000 as mark,
         {{ was('closes_on') }} as was_closed, {{ was('withdraws_on') }} as was_withdrawn, {{ was('pauses_on') }} as was_paused,
         {{ was('takes_away_on') }} as was_away, {{ was('takes_out_on') }} as was_gone,
         case when begins then 0 else lag(unit_no) over () end as was_unit_no,
-        {{ was('accepts_on') }} as was_accepted, {{ was('replies_on') }} as was_replied,
-        {{ kept('null', 'urged - cast(urges as integer)') }} as urged_before, {{ kept('null', 'supervised - cast(supervises as integer)') }} as supervised_before
+        {{ was('accepts_on') }} as was_accepted, {{ was('replies_on') }} as was_replied
     from switched
     window past as (rows unbounded preceding)
 ),
@@ -118,7 +124,7 @@ stepped as (
 )
 select
     v, ordinal, event_type, old_due, new_due, effect_at, next_at,
-    steps_so_far - {{ kept('null', 'steps_so_far - cast(steps as integer)') }} as step_no,
+    {{ since_begin('steps_so_far', 'cast(steps as integer)') }} as step_no,
     pause_begins, pause_ends,
     takes_out_on = 1 as gone, takes_away_on = 1 as away, takes_out_on = 0 and takes_away_on = 0 as valid,
     closed_mark > 0 as closed,
@@ -126,7 +132,7 @@ select
     pauses_on = 1 as paused,
     reopens_on = 1 as reopened,
     answers_on = 1 as first_replied, returns_on = 1 as returned, extends_on = 1 as extended,
-    urged - urged_before as urged, supervised - supervised_before as supervised,
+    urged, supervised,
     nullif(rating, 0) as rating, nullif(unit_no, 0) as unit_no, nullif(was_unit_no, 0) as was_unit_no,
     nullif(accept_mark, 0) as accept_mark, nullif(reply_mark, 0) as reply_mark,
     nullif(handle_mark, 0) as handle_mark,
