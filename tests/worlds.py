@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from petitions.settings import CHECKOUT
+from petitions.sql_texts import ticket_key
 from petitions.warehouse import Warehouse
 from tests.reference.evaluator import Version
 
@@ -111,12 +112,12 @@ _INSERTS = (
     join stage_content o on o.content_id = s.content_id
     where not exists (select 1 from core.content_event c where c.content_id = cast(s.content_id as uuid))
     """,
-    """
+    f"""
     insert into core.sighting (
         ticket_id, source, content_id, batch_id, known_at, updated_at, update_key, made_version, received_month, ticket_key
     )
     select s.ticket_id, s.source, cast(s.content_id as uuid), s.batch_id, s.known_at, s.updated_at, '', false,
-           cast(date_trunc('month', c.received_at) as date), cast(md5(s.ticket_id) as uuid)
+           cast(date_trunc('month', c.received_at) as date), {ticket_key("s.ticket_id")}
     from stage_sighting s
     join stage_content c on c.content_id = s.content_id
     where not exists (

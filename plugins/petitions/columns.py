@@ -107,12 +107,12 @@ class Rows:
             keep(kept, value, found)
         return found
 
-    def see_told(self, name: str, column: Column, rule: str, expected: str) -> None:
-        """A fault of each row whose field holds nothing; ``column`` is what was read from it."""
+    def see_told(self, name: str, column: Column, rule: str, expected: str = "") -> None:
+        """A fault of each row whose field holds nothing; ``column`` is what was read from it, ``expected`` what should stand there."""
         if None in column:
             for row, value in enumerate(column):
                 if value is None and plain(self.raws[row].get(name)) is None:
-                    self.record(row).fault(rule, f"{name}: expected {expected}, found nothing")
+                    self.record(row).fault(rule, f"{name}: expected {expected}, found nothing" if expected else f"{name} is empty")
 
     def _times(self, name: str, read: Reader, moment: Callable[[datetime, bool], datetime], values: Column) -> Column:
         """Milliseconds are divided here. Texts are kept whatever field they stand in: a record tells many of its times twice."""

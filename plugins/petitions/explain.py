@@ -16,6 +16,7 @@ from petitions.clock_steps import CLASSES, Clock, Life, clock, written
 from petitions.model import BEIJING, SOURCE_LABELS
 from petitions.questions import STANDING, WrongQuestion, latest_fetch, moment
 from petitions.settings import Settings
+from petitions.sql_texts import ticket_key
 from petitions.time_limits import CLOCKS
 from petitions.warehouse import Warehouse
 
@@ -114,13 +115,13 @@ def explain(
 
 def _versions(warehouse: Warehouse, ticket_id: str, as_known: datetime) -> tuple[VersionTold, ...]:
     rows = warehouse.rows(
-        """
+        f"""
         with brought as (
             select v.known_from, v.known_to, s.updated_at, s.batch_id,
                    row_number() over (partition by v.version_id order by s.known_at desc, s.updated_at desc, s.update_key desc) as place
             from core.ticket_version v
             join core.sighting s
-                on s.ticket_key = cast(md5(v.ticket_id) as uuid) and s.content_id = v.content_id and s.known_at <= v.known_from
+                on s.ticket_key = {ticket_key("v.ticket_id")} and s.content_id = v.content_id and s.known_at <= v.known_from
             where v.ticket_id = :ticket_id
         )
         select * from brought where place = 1 order by known_from

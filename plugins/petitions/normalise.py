@@ -47,10 +47,15 @@ class Events:
         ends = list(accumulate(self.counts))
         return [rows[end - count : end] for count, end in zip(self.counts, ends, strict=True)]
 
+    def places(self, place: int) -> range:
+        """Where the events of one record stand."""
+        start = sum(self.counts[:place])
+        return range(start, start + self.counts[place])
+
     def of(self, place: int) -> Iterable[tuple[Any, ...]]:
         """The events of one record as rows."""
-        start = sum(self.counts[:place])
-        return zip(*(column[start : start + self.counts[place]] for column in self.columns.values()), strict=True)
+        at = self.places(place)
+        return zip(*(column[at.start : at.stop] for column in self.columns.values()), strict=True)
 
 
 @dataclass
@@ -294,11 +299,9 @@ class Normaliser:
         ]
         contents = told | {"events": by_record}
         told["content_id"] = list(map(content_id, map(_Content, *(contents[name] for name in _CONTENT))))
-        if bad := [place for place, one in enumerate(good) if not one]:
+        if not all(good):
             for name in told.keys() - _NAMING:
-                told[name] = list(told[name])
-                for place in bad:
-                    told[name][place] = None
+                told[name] = [value if one else None for value, one in zip(told[name], good, strict=True)]
         return Columns(self, rows, told, events, names)
 
 
@@ -368,8 +371,7 @@ def _mask_units(units: Column, events: Events, names: list[tuple[str, ...]]) -> 
     for place, told in enumerate(names):
         if any(name[:2] in pairs for name in told) and (persons := privacy.person_names(told)):
             units[place] = privacy.mask_text(units[place], persons)
-            start = sum(events.counts[:place])
-            for at in range(start, start + events.counts[place]):
+            for at in events.places(place):
                 of_events[at] = privacy.mask_text(of_events[at], persons)
 
 

@@ -14,6 +14,7 @@ from petitions import kinds, metrics
 from petitions.metrics import Count, Days, Rate
 from petitions.model import BEIJING, SOURCES, sources_of
 from petitions.said import Said
+from petitions.sql_texts import ticket_key
 from petitions.warehouse import FOREVER, Warehouse
 
 # The postings that hold at (T, K), and those of tickets received in the window.
@@ -518,7 +519,7 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
                    when d.status is not null then d.status
                    when exists (
                        select 1 from core.sighting g
-                       where g.ticket_key = cast(md5(s.source || ':' || s.source_no) as uuid)
+                       where g.ticket_key = {ticket_key("s.source || ':' || s.source_no")}
                          -- in a later batch, or of files that were read together in a later one
                          and (g.known_at > s.last_seen or (g.known_at = s.last_seen and {_dated("g.update_key")} > s.last_file))
                    ) then 'replayed'

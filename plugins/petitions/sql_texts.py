@@ -33,8 +33,15 @@ def query(file: str, **pieces: Any) -> str:
     return text
 
 
+def ticket_key(ticket_id: str) -> str:
+    """The key that core.sighting has for a ticket, of an expression that tells the ticket's id; every text may call it."""
+    return f"cast(md5({ticket_id}) as uuid)"
+
+
 @cache
 def _templates() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    found = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    found.globals["ticket_key"] = ticket_key
+    return found

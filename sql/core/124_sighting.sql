@@ -6,5 +6,5 @@ select
     ticket_id, :source, cast(content_id as uuid), :batch_id, :fetched_at, updated_at, update_key, export_at,
     true,  -- most make a version; the next refresh finds those that say what was known
     cast(date_trunc('month', received_at) as date),
-    cast(md5(ticket_id) as uuid)
+    {{ ticket_key('ticket_id') }}
 from stage_ticket

@@ -2,4 +2,4 @@
 -- reads:  control.touched, core.sighting
 -- grain:  sighting
 
-select * from core.sighting where ticket_key in (select cast(md5(ticket_id) as uuid) from control.touched)
+select * from core.sighting where ticket_key in (select {{ ticket_key('ticket_id') }} from control.touched)

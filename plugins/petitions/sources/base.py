@@ -93,6 +93,11 @@ class Source(ABC):
         self.connection = connection
         self.settings = settings
 
+    @property
+    def variable(self) -> str:
+        """Where the connection is set."""
+        return f"AIRFLOW_CONN_PETITIONS_{self.name.upper()}"
+
     @abstractmethod
     def pages(self, ask: Ask) -> Iterator[Page]:
         """Ask the platform, page by page.

@@ -122,11 +122,6 @@ class DatabaseSource(Source):
     # --- the database ---------------------------------------------------------------------------------------------------
 
     @property
-    def variable(self) -> str:
-        """Where the connection is set."""
-        return f"AIRFLOW_CONN_PETITIONS_{self.name.upper()}"
-
-    @property
     def _map(self) -> dict[str, Any]:
         return self.settings.source_maps[self.name]
 

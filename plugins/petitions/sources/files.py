@@ -77,7 +77,8 @@ class FileSource(Source):
         if ask.window is None:
             return
         first, last = (at.astimezone(BEIJING).date() for at in (ask.window.start, ask.window.end))
-        tally, drops = _Tally(self), self._drops()
+        tally, entries = _Tally(self), self._entries()
+        drops = self._drops(entries)
         older: list[Drop] = []
         ahead: list[Drop] = []
         strange: list[Drop] = []
@@ -99,7 +100,7 @@ class FileSource(Source):
                 elif ask.now and drop.export_date > ask.now.astimezone(BEIJING).date():
                     ahead.append(drop)
             left = self._never_read(older, folder, ask)
-        empty = [] if drops else self._told_empty(read_before=bool(ask.read_files))
+        empty = [] if drops else self._told_empty(entries, read_before=bool(ask.read_files))
         yield Page(total=tally.total, messages=[*empty, *self._told_left(left), *_told_ahead(ahead), *_told_strange(strange)])
 
     def records(self, landed: Path) -> Iterator[Raw]:
@@ -137,11 +138,10 @@ class FileSource(Source):
         from fsspec.core import url_to_fs
 
         path = self.connection.extra.get("path")
-        variable = f"AIRFLOW_CONN_PETITIONS_{self.name.upper()}"
         if not path:
             raise LaneStopped(
                 Said(
-                    f"{self.name}: expected the folder of the export files as extra.path, found none; set it in {variable}",
+                    f"{self.name}: expected the folder of the export files as extra.path, found none; set it in {self.variable}",
                     "没有设置导出文件的文件夹，请技术人员配置",
                 )
             )
@@ -152,24 +152,29 @@ class FileSource(Source):
         except _AWAY as error:
             raise self._unopened(error) from None
         if not found:
-            told = f"{self.name}: expected a folder at {_without_secret(path)}, found none; correct extra.path in {variable} or mount it"
+            place = _without_secret(path)
+            told = f"{self.name}: expected a folder at {place}, found none; correct extra.path in {self.variable} or mount it"
             raise LaneStopped(Said(told, "找不到导出文件的文件夹，请技术人员更正路径或挂载"))
         return system, root
 
     def _unopened(self, error: Exception) -> LaneStopped:
-        place, variable = _without_secret(self.connection.extra["path"]), f"AIRFLOW_CONN_PETITIONS_{self.name.upper()}"
+        place = _without_secret(self.connection.extra["path"])
         # fsspec names a kind of store that it does not know, and the package that is missing for one.
         why = str(error) if isinstance(error, ImportError | ValueError) else type(error).__name__
-        told = f"{self.name}: the folder {place} cannot be opened ({why}); correct extra.path in {variable}"
+        told = f"{self.name}: the folder {place} cannot be opened ({why}); correct extra.path in {self.variable}"
         return LaneStopped(Said(told, "导出文件的文件夹打不开，请技术人员查看"))
 
-    def _drops(self) -> list[Drop]:
+    def _entries(self) -> list[dict[str, Any]]:
+        """What lies in the folder."""
         system, root = self._folder
-        found = []
         try:
-            entries = system.ls(root, detail=True)
+            return list(system.ls(root, detail=True))
         except _AWAY as error:
             raise self._unopened(error) from None
+
+    def _drops(self, entries: list[dict[str, Any]]) -> list[Drop]:
+        system, _ = self._folder
+        found = []
         for entry in entries:
             name = _readable(PurePosixPath(str(entry["name"]).replace("\\", "/")).name)
             # ~$ and dot files are what office programs and copying tools leave while they work.
@@ -213,10 +218,9 @@ class FileSource(Source):
         finally:
             copy.unlink(missing_ok=True)
 
-    def _told_empty(self, *, read_before: bool) -> list[str]:
-        system, root = self._folder
+    def _told_empty(self, entries: list[dict[str, Any]], *, read_before: bool) -> list[str]:
         place = _without_secret(self.connection.extra["path"])
-        if any(entry["type"] == "directory" for entry in system.ls(root, detail=True)):
+        if any(entry["type"] == "directory" for entry in entries):
             told = f"the folder {place} holds no files but folders, which are not looked into: name the one that holds the exports"
             return [Said(told, "导出文件的文件夹中只有子文件夹，未读取任何文件，请技术人员更正路径")]
         if read_before:

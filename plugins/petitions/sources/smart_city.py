@@ -155,8 +155,5 @@ def _where_told(records: Rows, event_type: str, at: Column) -> Happened:
 def _kinds(rows: Rows, field: str) -> Column:
     """What a code means, from the table of the field's name. A flow row or application without its kind is not guessed."""
     kinds = rows.code(field, field)
-    if None in kinds:
-        for row, (kind, text) in enumerate(zip(kinds, rows.text(field), strict=True)):
-            if kind is None and text is None:
-                rows.record(row).fault("unknown_code", f"{field} is empty")
+    rows.see_told(field, kinds, "unknown_code")
     return kinds
