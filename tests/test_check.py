@@ -23,6 +23,7 @@ from petitions.connections import Connection
 from petitions.examine import Part, Stretch
 from petitions.landing import Landing, Manifest
 from petitions.model import BEIJING
+from petitions.quality import ROW, Refusal, Suite
 from petitions.settings import CHECKOUT, Settings
 from petitions.sources.base import LaneStopped, Source, Window
 from petitions.sources.online_politics import OnlinePolitics
@@ -335,3 +336,26 @@ def test_a_suite_that_lets_faults_through_stops_the_lane(settings: Settings, mon
     monkeypatch.setattr("petitions.quality.Suite.refuse", lambda suite, frame: {})
     with pytest.raises(LaneStopped, match="expected a red expectation for unknown_code"):
         stage(settings, petition(xfxs=999))
+
+
+def test_what_a_suite_alone_refuses_is_read_again_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over however many parts and judgements it is spread: a batch may be large. Each record is told with its own place."""
+    read: list[int] = []
+    blocks = Landing.blocks
+
+    def counted(landing: Landing, manifest: Manifest, size: int) -> Any:
+        read.append(size)
+        return blocks(landing, manifest, size)
+
+    def refuse(suite: Suite, frame: Any) -> dict[int, Refusal]:
+        return {row: Refusal("missing_field", "an odd row") for row in frame[ROW] if row % 2} if suite.name == "provincial" else {}
+
+    monkeypatch.setattr(Landing, "blocks", counted)
+    monkeypatch.setattr(Suite, "refuse", refuse)
+    monkeypatch.setattr(petitions.check, "PART", 3)
+    monkeypatch.setattr(petitions.check, "_MANY", 1_000)
+    monkeypatch.setattr("petitions.judge._AT_ONCE", 3)
+    staged = stage(settings, *(petition(f"P{row:07}") for row in range(12)))
+    assert sorted((one["source_no"], one["line"]) for one in staged["quarantine"]) == [(f"P{row:07}", row + 1) for row in range(1, 12, 2)]
+    assert [one["source_no"] for one in staged["tickets"]] == [f"P{row:07}" for row in range(0, 12, 2)]
+    assert len(read) == 2
