@@ -71,8 +71,9 @@ def serving(script: Callable[[Asked], Reply]) -> Iterator[Loopback]:
         def _send(self, reply: Reply) -> None:
             time.sleep(reply.hang_s)
             content = reply.content
-            self.send_response(reply.status)
-            for name, value in {"Content-Length": str(len(content)), **reply.headers}.items():
+            self.send_response_only(reply.status)
+            # Each once, for a script may tell another time than the clock's.
+            for name, value in {"Content-Length": str(len(content)), "Date": self.date_time_string(), **reply.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             if reply.drip_s:
