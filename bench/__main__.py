@@ -73,6 +73,17 @@ def compare(home: Path) -> None:
     sys.exit(1 if found else 0)
 
 
+@main.command(hidden=True)
+@HOME
+@click.option("--into", "folder", type=click.Path(path_type=Path), required=True, help="the folder that is made")
+def tables(home: Path, folder: Path) -> None:
+    """Write what the warehouse of a loaded home holds as Parquet."""
+    from bench import ours
+
+    _settle(home)
+    click.echo(json.dumps({"rows": ours.tables(folder)}))
+
+
 @main.command()
 @HOME
 @click.option("--times", default=5, show_default=True)

@@ -6,6 +6,7 @@ And on top of the loaded home: the night, and questions.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -101,13 +102,15 @@ def sized(tickets: int, fresh: Callable[[str], Engine], parts: Sequence[str]) ->
         told = loaded.run("load", "--home", loaded.folder, *(["--keep", loaded.staged] if "load" in parts and not staged else []))
         loaded.run("compare", "--home", loaded.folder)
         Result("staged" if staged else "load", "ours", engine.name, tickets, _records(landed), [told]).keep().say()
+        if "load" in parts and not staged:
+            loaded.run("tables", "--home", loaded.folder, "--into", loaded.written / "warehouse")
         if "night" in parts:
             nights(loaded, tickets)
         if "questions" in parts:
             told = loaded.run("ask", "--home", loaded.folder, "--times", QUESTIONS)
             Result("questions", "ours", engine.name, tickets, runs=[told]).keep().say()
         if "load" in parts and not staged:
-            alternatives(landed, loaded.staged, tickets, fresh)
+            alternatives(landed, loaded, tickets, fresh)
     finally:
         loaded.remove()
 
@@ -123,13 +126,16 @@ def nights(loaded: Loaded, tickets: int) -> None:
     Result("night", "ours", loaded.engine.name, tickets, touched, runs).keep().say()
 
 
-def alternatives(landed: Path, staged: Path, tickets: int, fresh: Callable[[str], Engine]) -> None:
+def alternatives(landed: Path, loaded: Loaded, tickets: int, fresh: Callable[[str], Engine]) -> None:
+    """What others do with the same records; and what nobody can spare: reading them, and writing what there is in the end."""
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="scratch-") as folder:
         scratch = Path(folder)
         for way in BARE[fresh("bench_other").name]:
-            _alternative(f"bare {way}", tickets, fresh, scratch, ["bare.py", staged, "ENGINE", way])
+            _alternative(f"bare {way}", tickets, fresh, scratch, ["bare.py", loaded.staged, "ENGINE", way])
+            _alternative(f"written {way}", tickets, fresh, scratch, ["bare.py", loaded.written, "ENGINE", way])
         plain = scratch / "records"
         export(landed, plain, SAMPLE)
+        _alternative("decoded", tickets, fresh, scratch, ["decode.py", plain, os.cpu_count()])
         engine = fresh("bench_other").name
         limit = TO_SQL_RECORDS[engine]
         _alternative(
@@ -166,6 +172,10 @@ class Loaded:
     def staged(self) -> Path:
         return self.folder.with_name(self.folder.name + "-staged")
 
+    @property
+    def written(self) -> Path:
+        return self.folder.with_name(self.folder.name + "-written")
+
     def prepare(self, landed: Path) -> None:
         self.remove()
         self.folder.mkdir(parents=True, mode=0o700)
@@ -182,7 +192,7 @@ class Loaded:
         return measure.run([sys.executable, "-m", "bench", *words], env=environment, server=self.engine.server)
 
     def remove(self) -> None:
-        for folder in (self.folder, self.staged):
+        for folder in (self.folder, self.staged, self.written):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -94,6 +94,35 @@ def differences(home: Path) -> list[str]:
     return found
 
 
+def tables(folder: Path) -> int:
+    """Write what the warehouse holds as Parquet, a file per table of ``core`` and ``marts``, for who wants to load it otherwise.
+
+    :returns: how many rows there are.
+    """
+    import pyarrow.parquet as pq
+
+    from petitions import warehouse
+    from petitions.settings import Settings
+
+    folder.mkdir(parents=True)
+    count = 0
+    with warehouse.reader(Settings.from_environment()) as held:
+        for row in held.rows(_TABLES):
+            rows = held.read(f"select * from {row['table_schema']}.{row['table_name']}")
+            with pq.ParquetWriter(folder / f"{row['table_name']}.parquet", rows.schema) as file:
+                for batch in rows:
+                    file.write_batch(batch)
+                    count += batch.num_rows
+    return count
+
+
+_TABLES = """
+select table_schema, table_name from information_schema.tables
+where table_schema in ('core', 'marts') and table_type = 'BASE TABLE'
+order by table_schema, table_name
+"""
+
+
 def _loaded(settings: Any) -> set[str]:
     from petitions import warehouse
 

@@ -1,6 +1,7 @@
-"""The engine's bare bulk load: `python bare.py STAGED ENGINE WAY`, the staged Parquet files of our own load into tables without any index.
+"""The engine's bare bulk load: `python bare.py FOLDER ENGINE WAY`, Parquet files into tables without any index.
 
-What is told is the load alone: the rows are in memory as Arrow before the clock starts. Prints what it loaded, as JSON.
+FOLDER holds folders, as those of staged batches are: in each a ``<table>.parquet``, a file or a folder of such, for some tables. What is
+told is the load alone: the rows are in memory as Arrow before the clock starts. Prints what it loaded, as JSON.
 """
 
 from __future__ import annotations
@@ -9,25 +10,39 @@ import io
 import json
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
+from pyarrow.dataset import dataset
 
-TABLES = ("tickets", "events", "quarantine")
+# Rows that are given at once, and held in memory for that.
+AT_ONCE = 1_000_000
 
 
-def main(staged: Path, engine: dict[str, Any], way: str) -> dict[str, Any]:
-    put, seconds, rows = _WAYS[way](engine), 0.0, dict.fromkeys(TABLES, 0)
-    for batch in sorted(staged.iterdir()):
-        for name in TABLES:
-            content = pq.read_table(batch / f"{name}.parquet")
-            seconds += put(name, content)
-            rows[name] += content.num_rows
+def main(folder: Path, engine: dict[str, Any], way: str) -> dict[str, Any]:
+    put, seconds, rows = _WAYS[way](engine), 0.0, Counter[str]()
+    for file in sorted(folder.glob("*/*.parquet")):
+        for content in _contents(file):
+            seconds += put(file.stem, content)
+            rows[file.stem] += content.num_rows
     put.session.close()
     return {"records": rows["tickets"] + rows["quarantine"], "rows": rows, "steps": {"insert": round(seconds, 3)}}
+
+
+def _contents(file: Path) -> Iterator[pa.Table]:
+    """What is in a file, so much at once as a batch brings."""
+    held: list[pa.RecordBatch] = []
+    for batch in dataset(file, format="parquet").to_batches():
+        held.append(batch)
+        if sum(one.num_rows for one in held) >= AT_ONCE:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 class _Duckdb:

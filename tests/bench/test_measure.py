@@ -42,11 +42,17 @@ def test_the_page_tells_ratios_by_the_record(tmp_path, monkeypatch):
     Result("load", "ours", "duckdb", 100_000, 100_000, [ours]).keep()
     Result("load", "dlt, steps as rows", "duckdb", 100_000, 50_000, [Measured(100.0, 120.0, 700.0)], note="options").keep()
     Result("load", "bare arrow", "duckdb", 100_000, 100_000, [Measured(1.5, 1.0, 300.0, {"steps": {"insert": 1.0}})]).keep()
+    Result("load", "written arrow", "duckdb", 100_000, 100_000, [Measured(4.5, 4.0, 300.0, {"steps": {"insert": 3.0}})]).keep()
+    Result("load", "decoded", "duckdb", 100_000, 50_000, [Measured(0.5, 0.5, 30.0, {"steps": {"decode": 0.5}})]).keep()
     night = [Measured(seconds, 4.0, 300.0, {"steps": {"check": 1.0}}) for seconds in (5.0, 4.0, 6.0)]
     Result("night", "ours", "duckdb", 100_000, 2_000, night).keep()
     page = document.write().read_text(encoding="utf-8")
     assert "| dlt, steps as rows | 15.0 | 20.0 | 50,000 | 500 |" in page
-    assert "2.0 times the fastest" in page
+    assert "2.0 times the fastest;" in page
+    # read 1 s, written 3 s, beside 10 s of ours and 200 s of dlt
+    assert "40 % of our time" in page
+    assert "50.0 times as fast as the fastest of dlt's ways" in page
+    assert "| written" not in page
     assert "| DuckDB | 100,000 | 2,000 | 1.00 | 4.0 | 5.0 |" in page
     assert "`dlt, steps as rows`: options" in page
     assert "nan" not in page

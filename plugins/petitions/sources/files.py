@@ -101,7 +101,7 @@ class FileSource(Source):
                     ahead.append(drop)
             left = self._never_read(older, folder, ask)
         empty = [] if drops else self._told_empty(entries, read_before=bool(ask.read_files))
-        yield Page(total=tally.total, messages=[*empty, *self._told_left(left), *_told_ahead(ahead), *_told_strange(strange)])
+        yield Page(total=tally.total, messages=[*empty, *self._told_unread(left, ahead, strange)])
 
     def records(self, landed: Path) -> Iterator[Raw]:
         """The rows of a file that are not blank.
@@ -228,19 +228,28 @@ class FileSource(Source):
             return [Said(told, "导出文件的文件夹是空的，而此前读取过其中的文件：请查看是否已挂载、导出是否正常")]
         return []
 
-    def _told_left(self, left: list[Drop]) -> list[str]:
-        """Files that came, or were changed, when no night looks for their date any more: ``left`` is in the order of dates."""
-        if not left:
-            return []
-        oldest, newest = left[0].export_date, left[-1].export_date
-        names = _names(left)
-        return [
-            Said(
+    def _told_unread(self, left: list[Drop], ahead: list[Drop], strange: list[Drop]) -> Iterator[Said]:
+        """Files that nothing reads: those that came, or were changed, when no night looks for their date any more (``left``, in the order
+        of dates), those of a day to come, and those of another ending."""
+        if left:
+            names, oldest, newest = _names(left), left[0].export_date, left[-1].export_date
+            yield Said(
                 f"never read, for older than the days asked for: {names}; read by "
                 f"`petitions run --source {self.name} --from {oldest} --to {newest}`, or take out of the folder what is not to be read",
                 f"导出日期早于本次取数时段、从未读取的文件：{names}；请补取{oldest}至{newest}，或将无需读取的移出文件夹",
             )
-        ]
+        if ahead:
+            names = _names(ahead)
+            yield Said(
+                f"not read, for their export date lies in the future: {names}; rename what is dated wrongly",
+                f"导出日期在将来、未读取的文件：{names}；日期有误的请改名",
+            )
+        if strange:
+            names = _names(strange)
+            yield Said(
+                f"not read, for their names do not end in {', '.join(ENDINGS)}: {names}; save as one of these what is an export",
+                f"不是xlsx、xls或csv、未读取的文件：{names}；如为导出文件，请另存为xlsx",
+            )
 
     def _fetch(self, drop: Drop, copy: Path) -> str:
         """Copy the file out of the folder, so that it cannot change between two looks; its sha256."""
@@ -411,30 +420,6 @@ def _readable(name: str) -> str:
 def _without_secret(path: Any) -> str:
     """The URL of a store may hold a login and its password."""
     return re.sub(r"(?<=//)[^/]*@", "…@", str(path))
-
-
-def _told_ahead(ahead: list[Drop]) -> list[str]:
-    if not ahead:
-        return []
-    names = _names(ahead)
-    return [
-        Said(
-            f"not read, for their export date lies in the future: {names}; rename what is dated wrongly",
-            f"导出日期在将来、未读取的文件：{names}；日期有误的请改名",
-        )
-    ]
-
-
-def _told_strange(strange: list[Drop]) -> list[str]:
-    if not strange:
-        return []
-    names, endings = _names(strange), ", ".join(ENDINGS)
-    return [
-        Said(
-            f"not read, for their names do not end in {endings}: {names}; save as one of these what is an export",
-            f"不是xlsx、xls或csv、未读取的文件：{names}；如为导出文件，请另存为xlsx",
-        )
-    ]
 
 
 def _names(drops: list[Drop]) -> str:
