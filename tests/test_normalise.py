@@ -454,10 +454,18 @@ _AWKWARD = st.text(
 )
 
 
-@given(_AWKWARD | st.sampled_from(["_x000D_", "a_x0041_", "&amp;lt;", "<br>", " a", "a ", "a  b", "<b", "a&b"]))
+_TEXTS = _AWKWARD | st.sampled_from(["_x000D_", "a_x0041_", "&amp;lt;", "<br>", " a", "a ", "a  b", "a b", "<b", "a&b"])
+
+
+@given(_TEXTS)
 def test_a_text_is_cleaned_as_step_by_step(text: str) -> None:
     assert clean(text) == (_step_by_step(text) or None)
-    assert Record({"f": text}, MAP).text("f") == Record({"f": text}, MAP).text("f") == clean(text)
+    assert Record({"f": text}, MAP).text("f") == clean(text)
+
+
+@given(st.lists(st.none() | _TEXTS))
+def test_many_texts_are_cleaned_like_each(texts: list[str | None]) -> None:
+    assert module.cleaned(texts) == [None if text is None else clean(text) for text in texts]
 
 
 def _step_by_step(text: str) -> str:

@@ -146,10 +146,28 @@ def test_a_plain_mobile_number_is_masked_like_any_other(text: str) -> None:
     assert privacy.mask_phone(text) == expected
 
 
-@given(st.from_regex(r"1[3-9]\d{9}|0[2-9]\d{1,2}-\d{7,8}", fullmatch=True, alphabet="0123456789-"))
+@given(st.from_regex(privacy._USUAL, fullmatch=True))
 def test_a_number_of_a_usual_form_is_masked_like_any_other(run: str) -> None:
-    assert privacy._USUAL.fullmatch(run)
-    assert privacy._masked_in(run) == privacy._NUMBERS.sub(privacy._masked_number, run) != run
+    assert privacy.mask_text(run) == privacy._NUMBERS.sub(privacy._masked_number, run) != run
+
+
+_NAMES = st.lists(st.sampled_from(["李小明", "欧阳小红", "138", "明"]), max_size=2).map(tuple)
+
+
+_LETTERS = st.sampled_from("0123456789138 -()（）.+转—·电话号码xX@a.路３李小明欧阳红\0\n")
+
+
+@given(st.lists(st.tuples(st.none() | st.text(_LETTERS, max_size=30), _NAMES)))
+def test_many_texts_are_masked_like_each(told: list[tuple[str | None, tuple[str, ...]]]) -> None:
+    texts, names = [text for text, _ in told], [names for _, names in told]
+    assert privacy.mask_each(texts, names) == list(map(privacy.mask_text, texts, names))
+
+
+@pytest.mark.parametrize(
+    "texts", [["请拨打电话", "5551234"], ["+", "13800000001"], ["138", "00000001"], ["a@b", ".com"], ["电话\0", "5551234"]]
+)
+def test_no_text_is_read_on_into_the_next(texts: list[str]) -> None:
+    assert privacy.mask_each(texts, [()] * 2) == [privacy.mask_text(text) for text in texts]
 
 
 @given(st.text(st.sampled_from("李小明王五欧阳匿名、, *a"), max_size=8))

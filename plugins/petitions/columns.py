@@ -17,7 +17,7 @@ from typing import Any
 from petitions.kept import SHORT, keep
 from petitions.record import Record
 from petitions.sources.base import Raw
-from petitions.values import CLEANED, PLAIN_MILLISECONDS, end_of_day, plain, read_time, stamp
+from petitions.values import PLAIN_MILLISECONDS, cleaned, end_of_day, plain, read_time, stamp
 
 #: How a field, given as ``name``, is read from a record.
 Reader = Callable[..., Any]
@@ -27,7 +27,7 @@ Kept = dict[tuple[str, str], dict[Any, Any]]
 
 # A value of these classes equals no value of another class, and can be looked up.
 _DISTINCT = frozenset({str, bool, type(None)})
-_TEXT = frozenset({str})
+_TEXT = frozenset({str, type(None)})
 _RECORDS = frozenset({dict})
 
 
@@ -65,10 +65,7 @@ class Rows:
         """As :meth:`Record.text`. A column is asked for more than once, and is read once: nobody may change it."""
         if name not in self._texts:
             values = self.raw(name)
-            if _TEXT.issuperset(map(type, values)):
-                self._texts[name] = list(map(CLEANED.__getitem__, values))
-            else:
-                self._texts[name] = [CLEANED[value] if value.__class__ is str else plain(value) for value in values]
+            self._texts[name] = cleaned(values) if _TEXT.issuperset(map(type, values)) else list(map(plain, values))
         return self._texts[name]
 
     def time(self, name: str) -> Column:

@@ -286,7 +286,7 @@ class Normaliser:
             privacy.person_key(self.key, phone, number) for phone, number in zip(told["phone"], told["id_number"], strict=True)
         ]
         for attribute in _FREE_TEXT:
-            told[attribute] = list(map(privacy.mask_text, told[attribute], names))
+            told[attribute] = privacy.mask_each(told[attribute], names)
         for attribute in _LABELS:
             told[attribute] = list(map(privacy.mask_label, told[attribute]))
         _mask_units(told["unit"], events, names)
@@ -359,7 +359,7 @@ def _in_order(happened: list[Happened], good: list[bool], names: list[tuple[str,
     columns = {name: list(map(_joined(happened, name).__getitem__, order)) for name in Event.__slots__}
     places = list(map(places.__getitem__, order))
     columns["unit"] = list(map(privacy.mask_label, columns["unit"]))
-    columns["note"] = list(map(privacy.mask_text, columns["note"], map(names.__getitem__, places)))
+    columns["note"] = privacy.mask_each(columns["note"], [names[place] for place in places])
     counts = Counter(places)
     return Events([counts[place] for place in range(len(good))], columns)
 

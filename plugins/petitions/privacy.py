@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from petitions.kept import SHORT, keep
+from petitions.sifting import BORDER, as_one
 
 KEY_BYTES = 32
 
@@ -35,7 +35,7 @@ def mask_phone(text: str | None) -> str | None:
         return None
     if len(text) == 11 and text[0] == "1" and text.isascii() and text.isdecimal():
         return f"{text[:3]}****{text[7:]}"
-    masked = _masked_numbers(text)
+    masked = _masked_numbers(_masked_words(text))
     if masked != text:
         return _UNMASKED_REST.sub("**", masked)
     return _ends(text, 3, 4) if len(text) >= 11 else "****"
@@ -53,12 +53,16 @@ def mask_id_number(text: str | None) -> str | None:
 
 def mask_text(text: str | None, names: Iterable[str] = ()) -> str | None:
     """Free text with mobile and landline numbers, id numbers, e-mail addresses and the given names masked."""
-    if not text:
-        return None
-    for name in names:
-        if name in text:
-            text = text.replace(name, mask_name(name) or "")
-    return _masked_numbers(text)
+    return _masked_numbers(_masked_words(text, names)) if text else None
+
+
+def mask_each(texts: Iterable[str | None], names: Iterable[tuple[str, ...]]) -> list[str | None]:
+    """:func:`mask_text` of many texts, each with names of its own."""
+    worded = [
+        _masked_words(text, told) if text and ("@" in text or (told and (told[0] in text or len(told) > 1))) else text
+        for text, told in zip(texts, names, strict=True)
+    ]
+    return as_one(_masked_numbers, worded)
 
 
 @lru_cache(maxsize=4096)
@@ -202,7 +206,7 @@ _MOBILE_NUMBER = rf"(?<!\d)(?:(?:\+|00)?86{_GAP}?|0)?1(?:{_GROUPS}|\d{{10}})(?!\
 _LANDLINE = rf"(?<!\d)[(（]?0\d{{2,3}}[)）]?{_GAP}{{0,2}}\d{{3,4}}{_GAP}?\d{{4}}(?:[-转]\d{{1,6}})?(?!\d)"
 # Without an area code seven digits may be anything; a word before them says that they are a telephone number.
 _LOCAL = re.compile(r"[2-8]\d{2,3}[ -]?\d{4}")
-_LOCAL_WORD = re.compile(r"(?:电话|座机|固话|手机|号码|致电|拨打|联系|[Tt][Ee][Ll])[^\d\n]{0,6}$")
+_LOCAL_WORD = re.compile(rf"(?:电话|座机|固话|手机|号码|致电|拨打|联系|[Tt][Ee][Ll])[^\d\n{BORDER}]{{0,6}}$")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})")
 
 _NO_DIGIT = re.compile(r"\D")
@@ -210,34 +214,30 @@ _NO_DIGIT = re.compile(r"\D")
 _NARROW = {ord("０") + digit: str(digit) for digit in range(10)}
 _MOBILE = re.compile(_MOBILE_NUMBER)
 _NUMBERS = re.compile(rf"(?P<id>{_ID_18}|{_ID_15})|(?P<mobile>{_MOBILE_NUMBER})|(?P<landline>{_LANDLINE})")
-# The two forms that most of them have, alone.
-_USUAL = re.compile(r"(?P<mobile>1[3-9]\d{9})|(?P<landline>0[2-9]\d{1,2}-\d{7,8})")
+# The two forms that most of them have, alone: what stays of them stands in groups.
+_USUAL = re.compile(r"([+(（]?1[3-9][0-9])[0-9]{4}([0-9]{4})|(02[0-9]|0[3-9][0-9]{2})-[0-9]{5,6}([0-9]{2})")
 # Digits and what may stand between them: the only places where the patterns above need to look. Most texts have none.
 _BETWEEN = r"[\d() \-－—–·.（）转+]"
-_RUN = re.compile(rf"[+(（]?\d{_BETWEEN}{{5,}}[\dXxＸｘ]")
-_ANY_RUN = re.compile(rf"\d{_BETWEEN}{{5}}")
+_RUN = re.compile(rf"[+(（\d](?:(?<=\d)|\d){_BETWEEN}{{5,}}[\dXxＸｘ]")
 # In a phone field, what is left beside the masked number: a name, a further number.
 _UNMASKED_REST = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+|(?<!\*)\d{5,}")
 
 
-# Texts without anything to mask.
-_HARMLESS: dict[str, str] = {}
+def _masked_words(text: str, names: Iterable[str] = ()) -> str:
+    for name in names:
+        if name in text:
+            text = text.replace(name, mask_name(name) or "")
+    return _EMAIL.sub(lambda found: f"{found.group()[0]}***@{found[1]}", text) if "@" in text else text
 
 
 def _masked_numbers(text: str) -> str:
-    if text in _HARMLESS:
-        return text
-    if "@" in text:
-        text = _EMAIL.sub(lambda found: f"{found.group()[0]}***@{found[1]}", text)
-    if _ANY_RUN.search(text):
-        return _RUN.sub(_masked_run, text)
-    if len(text) <= SHORT:
-        keep(_HARMLESS, text, text)
-    return text
+    return _RUN.sub(_masked_run, text)
 
 
 def _masked_run(found: re.Match[str]) -> str:
     told = found.group()
+    if usual := _USUAL.fullmatch(told):
+        return f"{usual[1] or usual[3]}****{usual[2] or usual[4]}"
     run = told if told.isascii() else told.translate(_NARROW)
     masked = _masked_in(run)
     if masked != run:
@@ -250,8 +250,7 @@ def _masked_run(found: re.Match[str]) -> str:
 @lru_cache(maxsize=4096)
 def _masked_in(run: str) -> str:
     """Kept, because the telephone of an office stands in all its answers."""
-    usual = _USUAL.fullmatch(run)
-    return _masked_number(usual) if usual else _NUMBERS.sub(_masked_number, run)
+    return _NUMBERS.sub(_masked_number, run)
 
 
 def _masked_number(found: re.Match[str]) -> str:

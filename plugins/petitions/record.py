@@ -18,7 +18,7 @@ from petitions.said import Said
 from petitions.settings import SettingsError
 from petitions.sources.base import LaneStopped, Raw
 from petitions.time_limits import Limit, parse_limit
-from petitions.values import CLEANED, EXACT, FLAGS, SCIENTIFIC, WHOLE, end_of_day, excerpt, plain, read_time
+from petitions.values import EXACT, FLAGS, SCIENTIFIC, WHOLE, clean, end_of_day, excerpt, plain, read_time
 
 # The content of a ticket beside its events: what makes a version when it changes.
 CONTENT = (
@@ -127,7 +127,7 @@ class Record:
 
     def text(self, name: str) -> str | None:
         value = self.raw.get(name)
-        return CLEANED[value] if value.__class__ is str else plain(value)
+        return clean(value) if value.__class__ is str else plain(value)
 
     def number(self, name: str) -> str | None:
         """A ticket number. One that a spreadsheet turned into a number has lost digits from 10^15 on (fault ``lost_digits``)."""

@@ -6,13 +6,14 @@ import html
 import json
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
 from petitions import privacy
-from petitions.kept import SHORT, keep
 from petitions.model import BEIJING
+from petitions.sifting import BORDER, sifted
 
 #: A spreadsheet keeps 15 digits of a number.
 EXACT = 10**15
@@ -24,23 +25,21 @@ def clean(text: str) -> str | None:
     return (text if _ORDINARY.fullmatch(text) else _cleaned(text)) or None
 
 
-class _Cleaned(dict[str, str | None]):
-    """Text → as :func:`clean` makes it."""
-
-    def __missing__(self, text: str) -> str | None:
-        found = clean(text)
-        if len(text) <= SHORT:
-            keep(self, text, found)
-        return found
-
-
-CLEANED = _Cleaned()
+def cleaned(texts: Iterable[str | None]) -> list[str | None]:
+    """:func:`clean` of many texts."""
+    found = [text or "" for text in texts]
+    for place in sifted(found, _ODD):
+        found[place] = _cleaned(found[place])
+    return [text or None for text in found]
 
 
 # --- text ---------------------------------------------------------------------------------------------------------------
 
 # Characters that stay as they are wherever they stand; others may as well.
-_ORDINARY = re.compile(r"[0-9A-Za-z\u4e00-\u9fff，。、；：？！（）《》“”—…·%.,:;?!()/+=*@#-]*")
+_STAYS = r"0-9A-Za-z\u4e00-\u9fff，。、；：？！（）《》“”—…·%.,:;?!()/+=*@#\-"
+_ORDINARY = re.compile(f"[{_STAYS}]*")
+# Any other, but for a blank between two that are none.
+_ODD = re.compile(rf"[^{_STAYS}{BORDER}](?:(?<! )|(?<=[{BORDER} ] )|(?=[{BORDER} ]))")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _WIDE_DIGIT = re.compile("[０-９]")
 _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
