@@ -283,7 +283,6 @@ class Template:
         if isinstance(record, dict):
             text = json.dumps(_hollow(record, "", monday, times), ensure_ascii=False, separators=(",", ":"))
             text = re.sub('"(\ue000\\d+\ue001)#"', r"\1", text)
-            text = "".join(char if char < "\x80" or "\ue000" <= char <= "\ue016" else json.dumps(char)[1:-1] for char in text)
         else:
             stream = io.StringIO()
             cells = dict(zip(online_politics.HEADERS["csv"], record, strict=True))

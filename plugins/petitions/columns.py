@@ -65,8 +65,18 @@ class Rows:
         """As :meth:`Record.text`. A column is asked for more than once, and is read once: nobody may change it."""
         if name not in self._texts:
             values = self.raw(name)
-            self._texts[name] = cleaned(values) if _TEXT.issuperset(map(type, values)) else list(map(plain, values))
+            self._texts[name] = cleaned(values) if _TEXT.issuperset(map(type, values)) else list(map(self._plainly, values))
         return self._texts[name]
+
+    def _plainly(self, value: Any) -> str | None:
+        """Lists of names, such as categories, come again and again."""
+        if value.__class__ is not list or not _TEXT.issuperset(map(type, value)):
+            return plain(value)
+        kept, told = self._kept.setdefault(("text", ""), {}), tuple(value)
+        if told not in kept:
+            keep(kept, told, plain(value))
+        found: str | None = kept[told]
+        return found
 
     def time(self, name: str) -> Column:
         """As :meth:`Record.time`, in epoch seconds."""

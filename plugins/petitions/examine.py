@@ -244,7 +244,7 @@ class Examiner:
 
     def _write_rows(self, name: str, sheet: _Sheet, narrow: pa.Table, rows: pa.Array) -> None:
         good = pc.and_(rows, narrow["good"])
-        write_part(self.folder / "narrow", name, narrow.filter(rows))
+        write_part(self.folder / "narrow", name, narrow.filter(rows) if sheet.late else narrow)
         write_part(self.folder / "tickets.parquet", name, sheet.tickets.select(TICKETS.names).filter(good))
         write_part(self.folder / "events.parquet", name, sheet.events.filter(per_event(good, sheet.event_counts)))
 

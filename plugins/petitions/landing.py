@@ -294,8 +294,7 @@ class BatchWriter:
 
     def write(self, records: Iterable[Raw], note: Note | None = None) -> None:
         """Append a page of raw records. Memory does not grow with the batch. With ``note`` a pull that breaks can go on behind it."""
-        # Escaped, so that whatever a platform puts into a text stays one line and comes back as it was.
-        self.write_lines((json.dumps(record, separators=(",", ":")).encode() for record in records), note)
+        self.write_lines(map(_line, records), note)
 
     def write_lines(self, lines: Iterable[bytes], note: Note | None = None) -> None:
         """Append a page of raw records that are JSON already, one to an item, without their line end."""
@@ -366,6 +365,18 @@ class BatchWriter:
         for name in (JOURNAL, QUESTION):
             (self.folder / name).unlink(missing_ok=True)
         shutil.rmtree(self.folder / PAGES)
+
+
+def _line(record: Raw) -> bytes:
+    """One line of JSON that comes back as it was. Half a pair of surrogates is no text in UTF-8: then everything is escaped."""
+    try:
+        return _JSON(record).encode()
+    except UnicodeEncodeError:
+        return _ESCAPED(record).encode()
+
+
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_ESCAPED = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _blocks(lines: IO[bytes], size: int) -> Iterator[tuple[bytes, int]]:

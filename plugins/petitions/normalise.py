@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from itertools import accumulate, chain, compress, pairwise
+from itertools import accumulate, chain, compress, pairwise, repeat
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -160,9 +161,9 @@ class Normaliser:
         records = [Record(raw, self.map, export_at=export_at) for raw in raws]
         rows = Rows(records, self._kept)
         for name in self.map.required:
-            for record, text in zip(records, rows.text(name), strict=True):
+            for place, text in enumerate(rows.text(name)):
                 if text is None:
-                    record.fault("missing_field", f"{name} is empty")
+                    records[place].fault("missing_field", f"{name} is empty")
         told = {
             "source": [self.source.name] * len(records),
             "source_no": self._numbers(records),
@@ -267,15 +268,15 @@ class Normaliser:
             for place, value in enumerate(told[name]):
                 if value is None and not records[place].faults:
                     records[place].fault("missing_field", f"{self.map.fields.get(name, name)} is empty")
-        places, kinds, moments = (_joined(happened, name) for name in ("places", "event_type", "occurred_at"))
-        received = Counter(place for place, event_type in zip(places, kinds, strict=True) if event_type == "received")
+        received = Counter(chain.from_iterable(_registrations(one) for one in happened))
         if any(received[place] != 1 and not record.faults for place, record in enumerate(records)):
             raise LaneStopped(
                 f"{self.source.name}: expected one event received per record, found none or several; correct the events of the source"
             )
-        for place, event_type, at in zip(places, kinds, moments, strict=True):
-            if at is None and records[place].export_at is None and not records[place].faults:
-                records[place].fault("missing_field", f"the event {event_type} has no time")
+        for one in happened:
+            for place, event_type, at in zip(one.places, one.column("event_type"), one.occurred_at, strict=True):
+                if at is None and records[place].export_at is None and not records[place].faults:
+                    records[place].fault("missing_field", f"the event {event_type} has no time")
 
     def _settled(self, rows: Rows, told: dict[str, Column], happened: list[Happened]) -> Columns:
         """Masks what is personal, and names good records by their content. Of bad ones nothing stays but what names them."""
@@ -293,10 +294,7 @@ class Normaliser:
         for attribute, mask in _MASKS.items():
             told[attribute] = list(map(mask, told[attribute]))
         by_record = events.by_record()
-        told["out_of_order"] = [
-            any(row[1] is not None and row[1] < received for row in events)
-            for events, received in zip(by_record, told["received_at"], strict=True)
-        ]
+        told["out_of_order"] = _out_of_order(events, told["received_at"])
         contents = told | {"events": by_record}
         told["content_id"] = list(map(content_id, map(_Content, *(contents[name] for name in _CONTENT))))
         if not all(good):
@@ -352,16 +350,32 @@ def moment(seconds: Any) -> Any:
     return None if seconds is None else datetime.fromtimestamp(seconds, BEIJING)
 
 
+def _registrations(one: Happened) -> Iterable[int]:
+    """The places of the records that are received by these events."""
+    if isinstance(one.event_type, str):
+        return one.places if one.event_type == "received" else ()
+    return compress(one.places, map("received".__eq__, one.event_type)) if "received" in one.event_type else ()
+
+
 def _in_order(happened: list[Happened], good: list[bool], names: list[tuple[str, ...]]) -> Events:
     """The events of the good records, record by record, each in the platform's order, free of personal data."""
     places = _joined(happened, "places")
     order = sorted(compress(range(len(places)), map(good.__getitem__, places)), key=places.__getitem__)
-    columns = {name: list(map(_joined(happened, name).__getitem__, order)) for name in Event.__slots__}
-    places = list(map(places.__getitem__, order))
+    columns = {name: _picked(_joined(happened, name), order) for name in Event.__slots__}
+    places = _picked(places, order)
     columns["unit"] = list(map(privacy.mask_label, columns["unit"]))
-    columns["note"] = privacy.mask_each(columns["note"], [names[place] for place in places])
+    columns["note"] = privacy.mask_each(columns["note"], _picked(names, places))
     counts = Counter(places)
     return Events([counts[place] for place in range(len(good))], columns)
+
+
+def _out_of_order(events: Events, received: Column) -> list[bool]:
+    """Whether something happened to a ticket before it was received."""
+    moments = zip(events.columns["occurred_at"], chain.from_iterable(map(repeat, received, events.counts)), strict=True)
+    early = [at is not None and at < first for at, first in moments]
+    if True not in early:
+        return [False] * len(received)
+    return [any(early[end - count : end]) for end, count in zip(accumulate(events.counts), events.counts, strict=True)]
 
 
 def _mask_units(units: Column, events: Events, names: list[tuple[str, ...]]) -> None:
@@ -373,6 +387,11 @@ def _mask_units(units: Column, events: Events, names: list[tuple[str, ...]]) -> 
             units[place] = privacy.mask_text(units[place], persons)
             for at in events.places(place):
                 of_events[at] = privacy.mask_text(of_events[at], persons)
+
+
+def _picked(column: Sequence[Any], places: Sequence[int]) -> Column:
+    """The values at some places. One question for all of them takes half of what as many questions take."""
+    return list(itemgetter(*places)(column)) if len(places) > 1 else [column[place] for place in places]
 
 
 def _joined(happened: list[Happened], name: str) -> Column:
