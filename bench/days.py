@@ -54,12 +54,12 @@ def _used() -> float:
 
 def _digest() -> dict[str, list[list[str]]]:
     """What stands now, counted and added up: how many postings of each state, and the daily figures."""
-    from petitions import warehouse
+    from petitions import kinds, warehouse
     from petitions.settings import Settings
 
     now = f"timestamptz '{warehouse.FOREVER}'"
     questions = {
-        "postings": "select source, valid, closed, count(*) as amount from core.posting "
+        "postings": f"select source, valid, closed, count(*) as amount from {kinds.POSTINGS} "
         f"where known_to = {now} group by 1, 2, 3 order by 1, 2, 3",
         "daily": "select source, day, sum(received) as received, sum(closed) as closed, sum(open_change) as open, "
         "sum(overdue_change) as overdue from marts.daily group by 1, 2 order by 1, 2",

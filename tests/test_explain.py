@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from petitions import ledger, questions
+from petitions import kinds, ledger, questions
 from petitions import warehouse as warehouses
 from petitions.clock_steps import Clock, Step
 from petitions.explain import Explanation, explain
@@ -240,7 +240,7 @@ def test_the_steps_lead_to_what_the_ledger_says(many: tuple[Warehouse, Settings,
         T, K = lives.random_moment(chance, version), chance.choice([last, version.known_at])
         found = explain(warehouse, settings, version.ticket_id, T, K)
         rows = warehouse.rows(
-            f"select * from core.posting where ticket_id = :ticket_id and {questions.STANDING}",
+            f"select * from {kinds.POSTINGS} where ticket_id = :ticket_id and {questions.STANDING}",
             {"ticket_id": version.ticket_id, "as_of": T, "as_known": K},
         )
         assert bool(found.state) == bool(rows)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from petitions import kinds
 from petitions.questions import STANDING, Scope, WrongQuestion, channel_parameters, latest_fetch, moment, of_population
 from petitions.warehouse import Warehouse
 
@@ -52,7 +53,7 @@ def due(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], with
         ),
         carded as (
             select p.*, case p.close_class when 'overdue' then 'red' else 'yellow' end as card
-            from core.posting p
+            from {kinds.POSTINGS}
             where {STANDING} and {of_population(scope, appeal_channels)} and valid and not closed
               and (close_class = 'overdue'
                    or close_class = 'not_due' and cast(close_due_at as date) <= (select last_day from horizon))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from petitions import ledger
+from petitions import kinds, ledger
 from petitions.clock_steps import CLASSES, Clock, Life, clock, written
 from petitions.model import BEIJING, SOURCE_LABELS
 from petitions.questions import STANDING, WrongQuestion, latest_fetch, moment
@@ -97,7 +97,7 @@ def explain(
         "select title, restricted from core.content where content_id = :content_id", {"content_id": life.version["content_id"]}
     )
     at = {"version_id": life.version["version_id"], "as_of": as_of, "as_known": as_known}
-    postings = warehouse.rows(f"select * from core.posting where version_id = :version_id and {STANDING}", at)
+    postings = warehouse.rows(f"select * from {kinds.POSTINGS} where version_id = :version_id and {STANDING}", at)
     posting = postings[0] if postings else None
     return Explanation(
         ticket_id=ticket_id,

@@ -247,11 +247,11 @@ def _compute(warehouse: Warehouse, bench: Workbench, settings: Settings, paramet
     bench.session.execute(one_part, parameters)
     bench.hand_over("changed_ticket")
     _fold(warehouse, bench, settings)
-    warehouse.run(DAILY_OUT, fresh=fresh)
+    warehouse.run(DAILY_OUT, fresh=fresh, postings=kinds.POSTINGS)
     if not fresh:
         warehouse.run(UNPOST)
     for table, rows, pieces in POSTED:
-        bench.give(table, query(rows, kind=kinds.packed(), **pieces), parameters)
+        bench.give(table, query(rows, kind=kinds.packed(), named=kinds.named(), **pieces), parameters)
     warehouse.run(DAILY_IN)
     for session in {bench.session, warehouse}:
         session.run(END)

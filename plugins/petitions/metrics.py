@@ -58,10 +58,6 @@ GROUPINGS = {
 }
 # The values of the groupings that are no names of the platforms, in the order of print.
 ORDERS = {"age": tuple(AGES), "due_in": tuple(DUE_IN)}
-# What a condition may name beside columns of the ledger.
-FACTS = {"replied": "replied_at is not null", "accepted": "accepted_at is not null", "backwards": "done_at < received_at"}
-# The ledger with all that a condition may name.
-POSTINGS = f"(select *, {', '.join(f'{told} as {name}' for name, told in FACTS.items())} from core.posting) p"
 # Sources that tell replies; the smart-city platform does not.
 _TELLS_REPLIES = "source <> 'smart_city'"
 _JUDGED = "('on_time', 'late', 'overdue')"
@@ -77,7 +73,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Count(Metric):
-    """How many tickets meet ``condition`` (SQL over a posting and ``FACTS``) among those received in the window."""
+    """How many tickets meet ``condition`` (SQL over :data:`petitions.kinds.POSTINGS`) among those received in the window."""
 
     condition: str
     meaning: str

@@ -17,7 +17,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from petitions import ledger, questions, source_maps, warehouse
+from petitions import kinds, ledger, questions, source_maps, warehouse
 from petitions.connections import Connection, ConnectionMissing
 from petitions.freshness import Reach, reach, reaches
 from petitions.landing import Landing, Manifest
@@ -313,7 +313,7 @@ def _open_numbers(held: warehouse.Warehouse, source: str) -> list[str]:
     rows = held.rows(
         f"""
         select distinct substr(ticket_id, length(source) + 2) as source_no
-        from core.posting
+        from {kinds.POSTINGS}
         where source = :source and known_to = timestamptz '{warehouse.FOREVER}' and valid_to = timestamptz '{warehouse.FOREVER}'
           and valid and not closed
         order by source_no

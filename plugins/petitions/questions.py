@@ -170,7 +170,7 @@ def breakdowns(
         f"""
         with standing as (
             select {_listed(*groups, "source", "kind", TOOK if durations else "")}
-            from {metrics.POSTINGS}
+            from {kinds.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} {f"and {_CONFIDENTIAL}" if confidential else ""}
         )
         {_counted(names, groupings, counts, durations)}
@@ -268,7 +268,7 @@ def tickets(
     rows = warehouse.rows(
         f"""
         with behind as (
-            select * from {metrics.POSTINGS}
+            select * from {kinds.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} and {count.condition}
         )
         select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, c.category, b.area, c.title, b.unit, b.received_at,
@@ -298,7 +298,7 @@ def marked(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], g
     rows = warehouse.stream(
         f"""
         with standing as (
-            select *, {", ".join([*groups, *marks])} from {metrics.POSTINGS}
+            select *, {", ".join([*groups, *marks])} from {kinds.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)}
         )
         select b.ticket_id, b.source, c.source_no, b.channel, b.ticket_type, c.category, b.area, c.title, b.unit, b.received_at,
@@ -326,7 +326,7 @@ def met_one_due(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[st
     rows = warehouse.rows(
         f"""
         with done as (
-            select * from core.posting
+            select * from {kinds.POSTINGS}
             where {STANDING} and {RECEIVED} and {of_population(scope, appeal_channels)} and valid and close_class in ('on_time', 'late')
         )
         select d.ticket_id, c.title, d.unit, d.received_at, d.close_due_at as due_at, c.due_upper_at, d.done_at,
@@ -354,11 +354,11 @@ def changed(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str], 
         f"""
         with now as (
             select ticket_id, version_id, known_from, received_at, unit, {marks} as marks
-            from {metrics.POSTINGS} where {STANDING} and {asked}
+            from {kinds.POSTINGS} where {STANDING} and {asked}
         ),
         before as (
             select ticket_id, version_id, known_from, received_at, unit, {marks} as marks
-            from {metrics.POSTINGS} where {STANDING.replace(":as_known", ":then")} and {asked}
+            from {kinds.POSTINGS} where {STANDING.replace(":as_known", ":then")} and {asked}
         )
         select coalesce(n.ticket_id, b.ticket_id) as ticket_id, coalesce(n.received_at, b.received_at) as received_at,
                coalesce(n.unit, b.unit) as unit, n.known_from as learned_at, b.marks as was, n.marks as now, c.title, c.restricted
@@ -451,7 +451,7 @@ def passages(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str],
         f"""
         with passed as (
             select ticket_id, cast(:start as timestamptz) as passed_at, 'opening' as passage, version_id, received_at
-            from core.posting
+            from {kinds.POSTINGS}
             where {STANDING.replace(":as_of", ":before")} and {of_population(scope, appeal_channels)} and valid and not closed
             union all
             select p.ticket_id, p.passed_at, p.passage, v.version_id, c.received_at
@@ -557,7 +557,7 @@ def _open_at(warehouse: Warehouse, scope: Scope, appeal_channels: Sequence[str],
     rows = warehouse.rows(
         f"""
         select source, count(*) as tickets
-        from core.posting
+        from {kinds.POSTINGS}
         where {STANDING} and {of_population(scope, appeal_channels)} and valid and not closed
         group by source
         """,

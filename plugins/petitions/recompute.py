@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from petitions import ledger
+from petitions import kinds, ledger
 from petitions.model import BEIJING
 from petitions.settings import Settings
 from petitions.time_limits import CLOCKS
@@ -47,9 +47,9 @@ def recompute(warehouse: Warehouse, settings: Settings) -> Recomputed:
 
 
 # Of the newest versions, at one moment. A version has the same id before and after, unless its data changed too.
-_VERDICTS = """
+_VERDICTS = f"""
 select ticket_id, version_id, valid, accept_class, reply_class, close_class, accept_due_at, reply_due_at, close_due_at
-from core.posting
+from {kinds.POSTINGS}
 where known_to = timestamptz '9999-12-31 00:00:00+08' and valid_from <= :as_of and valid_to > :as_of
 """
 _DIFFERS = " or ".join(f"n.{clock}_class <> o.{clock}_class or n.{clock}_due_at is distinct from o.{clock}_due_at" for clock in CLOCKS)

@@ -9,7 +9,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING
 
-from petitions import metrics
+from petitions import kinds, metrics
 from petitions.model import sources_of
 from petitions.sql_texts import SQL, render
 
@@ -86,4 +86,4 @@ def _pieces() -> dict[str, object]:
     visits = ", ".join(f"'{source}'" for source in sources_of("visits")) or "null"
     counts = [(count.key, f"{count.condition} and source not in ({visits})") for count in metrics.COUNTS]
     counts += [(count.key, f"{count.condition} and source in ({visits})") for count in metrics.VISIT_COUNTS]
-    return {"counts": counts, "postings": metrics.POSTINGS}
+    return {"counts": counts, "postings": kinds.POSTINGS}

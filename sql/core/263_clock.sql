@@ -5,7 +5,7 @@
 
 with final as (
     select
-        s.*, n.version_id, n.ticket_id, n.received_at, n.received_month,
+        s.*, n.version_id, n.received_at, n.received_month,
         {% for clock in clocks %}
         g.{{ clock }}_start, g.{{ clock }}_own_due, g.{{ clock }}_own_provisional{{ ',' if not loop.last }}
         {% endfor %}
@@ -16,7 +16,7 @@ with final as (
 )
 {% for clock in clocks %}
 select
-    f.version_id, f.ticket_id, '{{ clock }}',
+    f.version_id, '{{ clock }}',
     {% if clock == 'close' %}
     case when f.close_due_at is null then null when not f.judged_by_rule or f.close_start = 'received' then f.received_at else r.start_at end,
     f.close_due_at,

@@ -11,7 +11,7 @@ with held as (
         coalesce(unit, '—') as unit_name,
         -cast(valid and not closed as integer) as is_open,
         -cast(valid and close_class = 'overdue' as integer) as is_overdue
-    from core.posting p
+    from {{ postings }}
     where known_to = timestamptz '9999-12-31 00:00:00+08' and {{ 'false' if fresh else of_versions() }}
 ),
 contribution as (

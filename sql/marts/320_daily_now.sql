@@ -41,7 +41,7 @@ kind_of as materialized (
     select row_number() over () as kind_no, *
     from (select distinct source, channel, top_category, area from version)
 ),
-placed as (
+placed as materialized (
     select n.v, k.kind_no
     from version n
     join kind_of k

@@ -8,5 +8,5 @@ select
     source, cast(received_at as date) as received_on, valid_from, valid_to, channel, ticket_type, category, area, unit, repeat,
     valid, closed, suspended, accept_class, reply_class, close_class, close_due_source, provisional,
     first_replied, satisfaction, returned, reopened, extended, urged, supervised
-from core.posting
+from {{ postings }}
 where known_to = timestamptz '9999-12-31 00:00:00+08';

@@ -18,7 +18,7 @@ select
     ] %},
     case when not c.restricted then {{ told }} end as {{ name }}
     {%- endfor +%}
-from core.posting p
+from {{ postings }}
 join core.ticket_version v on v.version_id = p.version_id
 join core.content c on c.content_id = v.content_id
 where p.known_to = timestamptz '9999-12-31 00:00:00+08'

@@ -56,12 +56,13 @@ def test_an_earlier_warehouse_becomes_what_a_fresh_one_is_and_keeps_its_data(set
     fresh = "\n".join(in_this_version(settings)[0]) + "\n"
     assert fresh == (KEPT / f"{NEWEST:03d}.columns").read_text(encoding="utf-8")
     with warehouse.reader(settings) as held:
-        after = contents(held)
+        # What its columns told, a posting tells by its kind.
+        after = contents(held) | {"core.posting": sorted(held.rows(f"select * from {kinds.POSTINGS}"), key=repr)}
         seen = held.rows("select table_name from information_schema.tables where table_schema = 'marts' and table_type = 'VIEW'")
     assert {row["table_name"] for row in seen} == {file.stem for file in views.FOLDER.glob("*.sql")}
     for table, rows in before.items():
         if table != "control.migration":
-            shared = [name for name in (rows[0] if rows else {}) if name in after[table][0]]
+            shared = [name for name in (rows[0] if rows else {}) if name in after[table][0] and name != "kind"]
             assert [[row[name] for name in shared] for row in rows] == [[row[name] for name in shared] for row in after[table]], table
 
 
@@ -74,7 +75,6 @@ def test_the_nights_go_on(settings: Settings, tmp_path: Path, version: int) -> N
             scope = Scope.of(held, "appeals", day("2023-01-01"), day("2023-12-31"))
             _, total = questions.figures(held, scope, ())
             assert {name: total[name] for name in figures} == figures
-            assert held.value(f"select count(*) from core.posting where kind is distinct from {kinds.packed()}") == 0
             listed = questions.tickets(held, scope, (), "closed_late")
             assert [(row["ticket_id"], row["title"]) for row in listed] == [("hotline_12345:H2", None)]
         with warehouse.writer(settings) as held:
