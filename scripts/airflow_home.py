@@ -52,10 +52,7 @@ def settings(home: Path) -> dict[str, dict[str, str]]:
             "simple_auth_manager_users": "admin:admin",
             "simple_auth_manager_passwords_file": str(home / "admin-password.json"),
         },
-        "logging": {
-            "base_log_folder": str(home / "logs"),
-            "namespace_levels": "great_expectations=WARNING",  # two hundred lines with every check
-        },
+        "logging": {"base_log_folder": str(home / "logs")},
         "dag_processor": {"refresh_interval": "60"},
         "scheduler": {
             "scheduler_idle_sleep_time": "0.1",  # halves the wait between tasks

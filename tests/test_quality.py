@@ -168,3 +168,10 @@ def test_the_start_leaves_distributions_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.split() == ["False", "0.5"]
+
+
+def test_the_start_fills_nobodys_log() -> None:
+    """In a process of its own, where all loggers tell what they inform of."""
+    asked = "import logging; logging.basicConfig(level='INFO'); from petitions.quality import great_expectations; great_expectations()"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stderr == ""

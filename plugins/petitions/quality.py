@@ -15,6 +15,7 @@ Great Expectations takes seconds to import: it is imported where a batch is chec
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -271,6 +272,9 @@ def great_expectations() -> ModuleType:
         for name in ("scipy.stats", "altair"):
             if name not in sys.modules and find_spec(name):
                 _PutOff(name)
+    # Two hundred lines of its inside with every check; the levels that Airflow can be told reach Airflow's own loggers alone.
+    if (log := logging.getLogger("great_expectations")).level == logging.NOTSET:
+        log.setLevel(logging.WARNING)
     import great_expectations
 
     return great_expectations
