@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from petitions.columns import Column, Rows
+from petitions.columns import Column, Records, Rows
+from petitions.raws import Raws, decoded
 from petitions.record import FieldMap, Record
 from petitions.values import stamp
 
@@ -39,15 +41,16 @@ READERS: dict[str, tuple[Callable[[Rows], Column], Callable[[Record], Any]]] = {
     "due": (lambda rows: rows.due("f"), lambda record: stamp(record.due("f"))),
     "code": (lambda rows: rows.code("kind", "f"), lambda record: record.code("kind", "f")),
     "flag": (lambda rows: rows.read("f", Record.flag), lambda record: record.flag("f")),
+    "number": (lambda rows: rows.number("f"), lambda record: record.number("f")),
     "whole": (lambda rows: rows.read("f", Record.whole), lambda record: record.whole("f")),
 }
 
 
-def records(raws: list[dict[str, Any]]) -> list[Record]:
-    return [Record(raw, MAP) for raw in copy.deepcopy(raws)]
+def records(raws: list[dict[str, Any]]) -> Records:
+    return Records(Raws(copy.deepcopy(raws)), MAP)
 
 
-def told(of: list[Record]) -> list[Any]:
+def told(of: Sequence[Record]) -> list[Any]:
     return [(record.faults, record.remarks) for record in of]
 
 
@@ -105,17 +108,21 @@ def test_rows_in_an_order_of_their_own(raws: list[dict[str, Any]], keys: st.Data
     flow = rows.rows("flow")
     order = keys.draw(st.lists(st.integers(0, 3), min_size=len(flow), max_size=len(flow)))
     ordered = flow.ordered(order)
-    assert list(zip(ordered.places, ordered.raws, strict=True)) == [
-        (place, raw) for place, _, raw in sorted(zip(flow.places, order, flow.raws, strict=True), key=lambda one: one[:2])
+    assert list(zip(ordered.places, _raws(ordered), strict=True)) == [
+        (place, raw) for place, _, raw in sorted(zip(flow.places, order, _raws(flow), strict=True), key=lambda one: one[:2])
     ]
     ordered.time("f")
     before = [list(record.faults) for record in together]
     rows.settle()
     expected = [
-        [fault for place_, raw in zip(ordered.places, ordered.raws, strict=True) if place_ == place for fault in _faults(raw)]
+        [fault for place_, raw in zip(ordered.places, _raws(ordered), strict=True) if place_ == place for fault in _faults(raw)]
         for place in range(len(together))
     ]
     assert [record.faults for record in together] == [one + more for one, more in zip(before, expected, strict=True)]
+
+
+def _raws(rows: Rows) -> list[dict[str, Any]]:
+    return [rows.record(row).raw for row in range(len(rows))]
 
 
 def _faults(raw: dict[str, Any]) -> list[tuple[str, str]]:
@@ -127,3 +134,38 @@ def _faults(raw: dict[str, Any]) -> list[tuple[str, str]]:
 @given(raws=_RAWS)
 def test_unknown_fields_are_counted_by_record(raws: list[dict[str, Any]]) -> None:
     assert MAP.unknown_in(raws) == Counter(chain.from_iterable(map(MAP.unknown, raws)))
+
+
+_KNOWN = st.dictionaries(st.just("f"), _SCALAR, max_size=1)
+_LINES = st.lists(
+    st.fixed_dictionaries({}, optional={"f": _VALUE, "flow": st.lists(_KNOWN, max_size=4), "visit": st.none() | _KNOWN}), max_size=6
+)
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(raws=_LINES | _RAWS)
+def test_lines_are_read_as_the_records_that_they_hold(name: str, raws: list[dict[str, Any]]) -> None:
+    """Into classes of the fields that are known, where a line holds nothing else."""
+    in_columns, _ = READERS[name]
+    lines = [json.dumps(raw).encode() + b"\n" for raw in raws]
+    decoded_, plain = Records(MAP.shape.read(lines), MAP), Records(Raws(list(map(decoded, lines))), MAP)
+    found = []
+    for one in (decoded_, plain):
+        rows = Rows(one, {})
+        flow, visits = rows.rows("flow"), rows.row("visit")
+        chosen = flow.where([place % 2 for place in flow.places])
+        found.append([(list(part.places), in_columns(part)) for part in (rows, flow, visits, chosen)])
+        rows.settle()
+    assert found[0] == found[1]
+    assert told(decoded_) == told(plain)
+    assert decoded_.unknown() == plain.unknown()
+    assert repr([one.raw for one in decoded_]) == repr([one.raw for one in plain])
+
+
+def test_lines_of_known_fields_alone_are_not_made_into_dictionaries() -> None:
+    lines = [b'{"f": 1, "flow": [{"f": 2}, {}], "visit": {"f": "\\ud83d\\ude00"}}', b'{"f": 1, "f": 3, "visit": null}', b"{}"]
+    rows = Rows(Records(MAP.shape.read(lines), MAP), {})
+    assert type(MAP.shape.read(lines)) is not Raws
+    assert (list(rows.raw("f")), list(rows.rows("flow").raw("f")), list(rows.row("visit").raw("f"))) == ([1, 3, None], [2, None], ["😀"])
+    assert list(rows.raw("g")) == [None] * 3
+    assert type(MAP.shape.read([*lines, b'{"g": 1}'])) is Raws

@@ -189,7 +189,7 @@ def quarantine_message(rules: Iterable[str]) -> str | None:
 def landed(manifest: Manifest, landing: Landing, source: Source) -> Iterator[Landed]:
     """The raw records of a batch in the order received."""
     for stretch in _stretches(manifest, landing, source):
-        for line, raw in enumerate(chain.from_iterable(stretch.records()), stretch.first_line):
+        for line, raw in enumerate(stretch.records(), stretch.first_line):
             yield Landed(stretch.file, line, stretch.export_at, raw)
 
 

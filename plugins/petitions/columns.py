@@ -6,6 +6,7 @@ by :class:`petitions.record.Record`, one by one: the rules for single values sta
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import copy
 from datetime import datetime
@@ -15,8 +16,8 @@ from operator import itemgetter
 from typing import Any
 
 from petitions.kept import SHORT, keep
-from petitions.record import Record
-from petitions.sources.base import Raw
+from petitions.raws import Raws
+from petitions.record import FieldMap, Record, holds_something
 from petitions.values import PLAIN_MILLISECONDS, cleaned, end_of_day, plain, read_time, stamp
 
 #: How a field, given as ``name``, is read from a record.
@@ -25,10 +26,38 @@ Column = list[Any]
 #: What was read before: how and from which field → value → what it was read as.
 Kept = dict[tuple[str, str], dict[Any, Any]]
 
-# A value of these classes equals no value of another class, and can be looked up.
+# A value of these classes equals no value of another of them, and can be looked up.
 _DISTINCT = frozenset({str, bool, type(None)})
 _TEXT = frozenset({str, type(None)})
-_RECORDS = frozenset({dict})
+_NO_KEY = object()
+
+
+class Records(Sequence[Record]):
+    """Records that are made when they are asked for, as few are: most are read in columns alone."""
+
+    def __init__(self, raws: Raws, field_map: FieldMap, *, export_at: datetime | None = None) -> None:
+        self.raws, self.map, self.export_at = raws, field_map, export_at
+        self._made: dict[int, Record] = {}
+
+    def __len__(self) -> int:
+        return len(self.raws)
+
+    def __getitem__(self, place: int) -> Record:  # type: ignore[override]
+        if place not in self._made:
+            self._made[place] = Record(self.raws[place], self.map, export_at=self.export_at)
+        return self._made[place]
+
+    def faulty(self) -> list[int]:
+        """The places of the records that have faults."""
+        return sorted(place for place, record in self._made.items() if record.faults)
+
+    def remarks(self) -> Counter[str]:
+        """The yellow remarks, and in how many records each was made."""
+        return Counter(text for record in self._made.values() if record.remarks for text in set(record.remarks))
+
+    def unknown(self) -> Counter[str]:
+        """The fields that the map does not know, and in how many records each stands."""
+        return self.raws.unknown(self.map.unknown_in)
 
 
 class Rows:
@@ -37,17 +66,18 @@ class Rows:
     Readers give None for an empty field. What is there and cannot be read is None too, and a fault of its record.
     """
 
-    def __init__(self, records: Sequence[Record], kept: Kept) -> None:
-        self.raws: Sequence[Raw] = [record.raw for record in records]
+    def __init__(self, records: Records, kept: Kept) -> None:
         self.places: Sequence[int] = range(len(records))
         self.records, self._kept, self._outer = records, kept, ""
-        self._rows: Sequence[Record] | _Inner = records
+        self._raws = records.raws
+        self._chosen: Sequence[int] = self.places
+        self._rows: Records | _Inner = records
         self._numbers: Sequence[int] = self.places
         self._inner: list[_Inner] = []
         self._texts: dict[str, Column] = {}
 
     def __len__(self) -> int:
-        return len(self.raws)
+        return len(self._chosen)
 
     def record(self, row: int) -> Record:
         """A row by itself: to read what only few rows have, and to tell its faults."""
@@ -55,11 +85,9 @@ class Rows:
 
     # --- columns ------------------------------------------------------------------------------------------------------------
 
-    def raw(self, name: str) -> Column:
-        try:
-            return list(map(itemgetter(name), self.raws))
-        except KeyError:  # a platform that leaves out what is empty
-            return [raw.get(name) for raw in self.raws]
+    def raw(self, name: str) -> Sequence[Any]:
+        column = self._raws.column(name)
+        return column if isinstance(self._chosen, range) else picked(column, self._chosen)
 
     def text(self, name: str) -> Column:
         """As :meth:`Record.text`. A column is asked for more than once, and is read once: nobody may change it."""
@@ -84,8 +112,18 @@ class Rows:
 
     def due(self, name: str, where: Column | None = None) -> Column:
         """As :meth:`Record.due`, in epoch seconds; only of the rows of which something is true, where that is given."""
-        values = self.raw(name) if where is None else [raw.get(name) if one else None for raw, one in zip(self.raws, where, strict=True)]
-        return self._times(name, Record.due, end_of_day, values)
+        values = self.raw(name)
+        told = values if where is None else [value if one else None for value, one in zip(values, where, strict=True)]
+        return self._times(name, Record.due, end_of_day, told)
+
+    def number(self, name: str) -> Column:
+        """As :meth:`Record.number`."""
+        return [
+            told
+            if told is None or (value.__class__ is str and told.isascii() and "e" not in told and "E" not in told)
+            else self.record(row).number(name)
+            for row, (value, told) in enumerate(zip(self.raw(name), self.text(name), strict=True))
+        ]
 
     def code(self, table: str, name: str) -> Column:
         """As :meth:`Record.code`."""
@@ -95,33 +133,29 @@ class Rows:
         """As ``read`` reads the field of a record. What was read without a fault or a remark is read the same again, and kept."""
         kept = self._kept.setdefault((table or read.__name__, self._outer + name), {})
         values = self.raw(name)
-        if _DISTINCT.issuperset(map(type, values)):
-            try:
-                return list(map(kept.__getitem__, values))
-            except KeyError:
-                pass
-        return [
-            kept[value] if value.__class__ in _DISTINCT and value in kept else self._read_anew(kept, value, row, name, read)
-            for row, value in enumerate(values)
-        ]
+        keys = values if _DISTINCT.issuperset(map(type, values)) else list(map(_key, values))
+        try:
+            return list(map(kept.__getitem__, keys))
+        except KeyError:
+            return [kept[key] if key in kept else self._read_anew(kept, key, row, name, read) for row, key in enumerate(keys)]
 
-    def _read_anew(self, kept: dict[Any, Any], value: Any, row: int, name: str, read: Reader) -> Any:
+    def _read_anew(self, kept: dict[Any, Any], key: Any, row: int, name: str, read: Reader) -> Any:
         record = self.record(row)
         before = len(record.faults) + len(record.remarks)
         found = read(record, name=name)
-        lasting = value.__class__ in _DISTINCT and (value.__class__ is not str or len(value) <= SHORT)
+        lasting = key is not _NO_KEY and (key.__class__ is not str or len(key) <= SHORT)
         if lasting and len(record.faults) + len(record.remarks) == before:
-            keep(kept, value, found)
+            keep(kept, key, found)
         return found
 
     def see_told(self, name: str, column: Column, rule: str, expected: str = "") -> None:
         """A fault of each row whose field holds nothing; ``column`` is what was read from it, ``expected`` what should stand there."""
         if None in column:
-            for row, value in enumerate(column):
-                if value is None and plain(self.raws[row].get(name)) is None:
+            for row, (value, raw) in enumerate(zip(column, self.raw(name), strict=True)):
+                if value is None and plain(raw) is None:
                     self.record(row).fault(rule, f"{name}: expected {expected}, found nothing" if expected else f"{name} is empty")
 
-    def _times(self, name: str, read: Reader, moment: Callable[[datetime, bool], datetime], values: Column) -> Column:
+    def _times(self, name: str, read: Reader, moment: Callable[[datetime, bool], datetime], values: Sequence[Any]) -> Column:
         """Milliseconds are divided here. Texts are kept whatever field they stand in: a record tells many of its times twice."""
         kept = self._kept.setdefault((read.__name__, ""), {})
         first, end = PLAIN_MILLISECONDS
@@ -150,11 +184,11 @@ class Rows:
 
     def rows(self, name: str) -> Rows:
         """The rows of a list in each record, one after the other, as :meth:`Record.rows`."""
-        return self._nested(name, [self._listed(row, value, name) for row, value in enumerate(self.raw(name))])
+        return self._nested(name, self._each(self._listed, name))
 
     def row(self, name: str) -> Rows:
         """The record within each record that holds one, as :meth:`Record.row`."""
-        return self._nested(name, [self._single(row, value, name) for row, value in enumerate(self.raw(name))])
+        return self._nested(name, self._each(self._single, name))
 
     def ordered(self, keys: Column) -> Rows:
         """The rows of each record by their keys."""
@@ -171,29 +205,32 @@ class Rows:
         for inner in self._inner:
             inner.settle()
 
-    def _listed(self, row: int, value: Any, name: str) -> list[Raw]:
-        if value.__class__ is list and _RECORDS.issuperset(map(type, value)):
-            found: list[Raw] = value
-            return found
-        return [one.raw for one in self.record(row).rows(name)]
+    def _each(self, read: Callable[[int, Any, str, type[Any]], list[Any]], name: str) -> list[list[Any]]:
+        kind = self._raws.kind(name)
+        return [read(row, value, name, kind) for row, value in enumerate(self.raw(name))]
 
-    def _single(self, row: int, value: Any, name: str) -> list[Raw]:
-        if value is None or value.__class__ is dict:
-            return [value] if value else []
+    def _listed(self, row: int, value: Any, name: str, kind: type[Any]) -> list[Any]:
+        if value.__class__ is list and all(one.__class__ is kind for one in value):
+            found: list[Any] = value
+            return found
+        return [one.raw for one in self.record(row).rows(name)] if value is not None else []
+
+    def _single(self, row: int, value: Any, name: str, kind: type[Any]) -> list[Any]:
+        if value is None or value.__class__ is kind:
+            return [value] if (holds_something(value) if value.__class__ is dict else value) else []
         one = self.record(row).row(name)
         return [one.raw] if one else []
 
-    def _nested(self, name: str, lists: list[list[Raw]]) -> Rows:
+    def _nested(self, name: str, lists: list[list[Any]]) -> Rows:
         found = self._other()
         found._outer = f"{self._outer}{name}."
         found.places = list(chain.from_iterable(map(repeat, self.places, map(len, lists))))
-        found.raws = list(chain.from_iterable(lists))
+        found._raws, found._chosen = self._raws.within(name, list(chain.from_iterable(lists))), range(len(found.places))
         return found._renumbered()
 
     def _picked(self, rows: list[int]) -> Rows:
         found = self._other()
-        found.raws = [self.raws[row] for row in rows]
-        found.places, found._numbers = [self.places[row] for row in rows], [self._numbers[row] for row in rows]
+        found._chosen, found.places, found._numbers = (picked(told, rows) for told in (self._chosen, self.places, self._numbers))
         return found
 
     def _other(self) -> Rows:
@@ -203,9 +240,19 @@ class Rows:
 
     def _renumbered(self) -> Rows:
         """Its rows are told in the order in which they stand here."""
-        self._rows, self._numbers = _Inner(self.records, self._outer, self.raws, self.places), range(len(self.raws))
+        self._rows, self._numbers = _Inner(self.records, self._outer, self._raws, self._chosen, self.places), range(len(self))
         self._inner.append(self._rows)
         return self
+
+
+def picked(column: Sequence[Any], places: Sequence[int]) -> list[Any]:
+    """The values at some places. One question for all of them takes half of what as many questions take."""
+    return list(itemgetter(*places)(column)) if len(places) > 1 else [column[place] for place in places]
+
+
+def _key(value: Any) -> Any:
+    """By what a value is looked up; whole numbers are told from what equals them. ``_NO_KEY`` where it is read each time."""
+    return value if value.__class__ in _DISTINCT else (int, value) if value.__class__ is int else _NO_KEY
 
 
 def _as_told(at: datetime, date_alone: bool) -> datetime:
@@ -215,12 +262,12 @@ def _as_told(at: datetime, date_alone: bool) -> datetime:
 class _Inner(dict[int, Record]):
     """Row → the row as a record, made when it is asked for, as few are; what is wrong with it is kept apart until all rows are read."""
 
-    def __init__(self, records: Sequence[Record], outer: str, raws: Sequence[Raw], places: Sequence[int]) -> None:
+    def __init__(self, records: Records, outer: str, raws: Raws, chosen: Sequence[int], places: Sequence[int]) -> None:
         super().__init__()
-        self.records, self.outer, self.raws, self.places = records, outer, raws, places
+        self.records, self.outer, self.raws, self.chosen, self.places = records, outer, raws, chosen, places
 
     def __missing__(self, row: int) -> Record:
-        found = self[row] = self.records[self.places[row]].nested(self.outer, self.raws[row], apart=True)
+        found = self[row] = self.records[self.places[row]].nested(self.outer, self.raws[self.chosen[row]], apart=True)
         return found
 
     def settle(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,6 +27,7 @@ from petitions import privacy
 from petitions.model import BEIJING, QUARANTINE_RULES
 from petitions.normalise import Normalised, Normaliser
 from petitions.quality import ROW, TICKET_SUITE, Suite
+from petitions.raws import Raws, Shape, decoded
 from petitions.sources.base import LaneStopped, Raw
 from petitions.values import stamp
 
@@ -123,20 +122,23 @@ class Stretch:
     content: bytes | list[Raw]
     size: int
 
-    def records(self, at_once: int = _AT_ONCE) -> Iterator[list[Raw]]:
-        """The records in lists of at most so many."""
+    def raws(self, shape: Shape, at_once: int = _AT_ONCE) -> Iterator[Raws]:
+        """The records, so many at a time."""
         if isinstance(self.content, bytes):
             lines = io.BytesIO(self.content)
             while some := list(islice(lines, at_once)):
-                yield _decoded(some)
+                yield shape.read(some)
         else:
             records = iter(self.content)
-            while raws := list(islice(records, at_once)):
-                yield raws
+            while found := list(islice(records, at_once)):
+                yield Raws(found)
+
+    def records(self) -> Iterator[Raw]:
+        return map(decoded, io.BytesIO(self.content)) if isinstance(self.content, bytes) else iter(self.content)
 
     def record(self, place: int) -> Raw:
         """One of them, at its place from 0."""
-        return _decoded(self._lines[place : place + 1])[0] if isinstance(self.content, bytes) else self.content[place]
+        return decoded(self._lines[place]) if isinstance(self.content, bytes) else self.content[place]
 
     @cached_property
     def _lines(self) -> list[bytes]:
@@ -209,7 +211,7 @@ class Examiner:
         with _no_garbage():
             sheet = _Sheet(self.normaliser, self._platform, stamp(self.fetched_at) or 0)
             for stretch in part.stretches:
-                for raws in stretch.records():
+                for raws in stretch.raws(self.normaliser.map.shape):
                     sheet.take(raws, stretch)
             self._write(part, sheet)
             rows = range(part.first_row, part.first_row + sheet.count)
@@ -287,18 +289,18 @@ class _Sheet:
         told = [_column(column, EVENTS.field(name).type) for name, column in self._happened.items()]
         return pa.table([contents, pa.array(seq, pa.int32()), *told], schema=EVENTS)
 
-    def take(self, raws: list[Raw], stretch: Stretch) -> None:
+    def take(self, raws: Raws, stretch: Stretch) -> None:
         begin, found = self.count, self.normaliser.columns(raws, export_at=stretch.export_at, file=stretch.file)
         for name, column in self.platform.items():
             column += found.text(name)
-        faults = {place: fault_of(found.one(place)) for place in found.faulty()}
+        faults = {place: fault_of(found.one(place)) for place in found.records.faulty()}
         self.faults |= {begin + place: fault for place, fault in faults.items()}
         late = [place for place, at in enumerate(found.told["received_at"]) if at is not None and at > self.fetched_at]
         self.late |= {begin + place: fault_of(found.one(place)) for place in late if place not in faults}
         self.contents += [told or faults[place].record_id for place, told in enumerate(found.told["content_id"])]
         self.event_counts += found.events.counts
-        self.remarks += found.remarks()
-        self.unknown += found.unknown()
+        self.remarks += found.records.remarks()
+        self.unknown += found.records.unknown()
         for name, column in self._told.items():
             column += found.told[name]
         for name, column in self._happened.items():
@@ -335,25 +337,6 @@ def fault_of(one: Normalised) -> Fault:
     """What is told of a record that does not load; of the faults of one rule the first."""
     found = {rule: privacy.mask_text(text, one.names) or "" for rule, text in reversed(one.faults)}
     return Fault(one.record_id, one.source_no, one.updated_at, found)
-
-
-def _decoded(lines: list[bytes]) -> list[Raw]:
-    """The records of JSON lines. What is no JSON by the letter (NaN, half a pair of surrogates) is read as Python reads it."""
-    try:
-        return list(map(_decode, lines))
-    except msgspec.DecodeError:
-        return list(map(_as_python_reads, lines))
-
-
-def _as_python_reads(line: bytes) -> Raw:
-    try:
-        raw: Raw = _decode(line)
-    except msgspec.DecodeError:
-        raw = json.loads(line)
-    return raw
-
-
-_decode = msgspec.json.Decoder().decode
 
 
 def per_event(rows: Any, event_counts: Any) -> pa.Array:

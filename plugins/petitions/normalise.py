@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from itertools import accumulate, chain, compress, pairwise, repeat
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from petitions import privacy
-from petitions.columns import Column, Kept, Reader, Rows
+from petitions.columns import Column, Kept, Reader, Records, Rows, picked
 from petitions.kept import keep
 from petitions.model import BEIJING, Event, Happened, Ticket
+from petitions.raws import Raws
 from petitions.record import CONTENT, FieldMap, Record
 from petitions.sources.base import LaneStopped, Raw, Source
 from petitions.time_limits import MOST_AMOUNT, Limit
@@ -75,24 +75,12 @@ class Columns:
     names: list[tuple[str, ...]] = field(default_factory=list)
 
     @property
-    def records(self) -> Sequence[Record]:
+    def records(self) -> Records:
         return self.rows.records
 
     def text(self, name: str) -> Column:
         """A field of the platform as cleaned text."""
         return self.rows.text(name)
-
-    def faulty(self) -> list[int]:
-        """The places of the records that have faults."""
-        return [place for place, record in enumerate(self.records) if record.faults]
-
-    def remarks(self) -> Counter[str]:
-        """The yellow remarks, and in how many records each was made."""
-        return Counter(text for record in self.records if record.remarks for text in set(record.remarks))
-
-    def unknown(self) -> Counter[str]:
-        """The fields that the map does not know, and in how many records each stood."""
-        return self.normaliser.map.unknown_in([record.raw for record in self.records])
 
     def one(self, place: int) -> Normalised:
         """One record by itself."""
@@ -151,14 +139,14 @@ class Normaliser:
 
     def __call__(self, raw: Raw, *, export_at: datetime | None = None, file: str = "") -> Normalised:
         """The canonical form of one record; ``export_at`` and ``file`` are given for records of export files."""
-        return self.columns([raw], export_at=export_at, file=file).one(0)
+        return self.columns(Raws([raw]), export_at=export_at, file=file).one(0)
 
-    def columns(self, raws: Sequence[Raw], *, export_at: datetime | None = None, file: str = "") -> Columns:
+    def columns(self, raws: Raws, *, export_at: datetime | None = None, file: str = "") -> Columns:
         """The canonical form of records; ``export_at`` and ``file`` are given for records of one export file.
 
         :raises LaneStopped: where the source does not tell the registration of a record exactly once.
         """
-        records = [Record(raw, self.map, export_at=export_at) for raw in raws]
+        records = Records(raws, self.map, export_at=export_at)
         rows = Rows(records, self._kept)
         for name in self.map.required:
             for place, text in enumerate(rows.text(name)):
@@ -166,7 +154,7 @@ class Normaliser:
                     records[place].fault("missing_field", f"{name} is empty")
         told = {
             "source": [self.source.name] * len(records),
-            "source_no": self._numbers(records),
+            "source_no": self._numbers(rows),
             "updated_at": [stamp(export_at)] * len(records) if export_at else self._times(rows, "updated_at"),
             "update_key": [file if export_at else ""] * len(records),
             "export_at": [stamp(export_at)] * len(records),
@@ -200,9 +188,9 @@ class Normaliser:
 
     def _categories(self, rows: Rows, fields: list[str]) -> Column:
         kept, found = self._kept.setdefault(("category", ""), {}), []
-        for record, told in zip(rows.records, map(repr, zip(*map(rows.raw, fields), strict=True)), strict=True):
+        for place, told in enumerate(map(repr, zip(*map(rows.raw, fields), strict=True))):
             if told not in kept:
-                keep(kept, told, _category(record, fields))
+                keep(kept, told, _category(rows.record(place), fields))
             found.append(kept[told])
         return found
 
@@ -211,50 +199,48 @@ class Normaliser:
         name = self.map.fields.get(attribute)
         return rows.time(name) if name else [None] * len(rows)
 
-    def _numbers(self, records: Sequence[Record]) -> Column:
+    def _numbers(self, rows: Rows) -> Column:
         name = self.map.fields.get("source_no")
-        return [record.number(name) if name else self.map.constants.get("source_no") for record in records]
+        return rows.number(name) if name else [self.map.constants.get("source_no")] * len(rows)
 
     def _limits(self, rows: Rows) -> dict[str, Column]:
         """Amount and unit of the limit told, and the due told."""
-        records, due = rows.records, self.map.fields.get("due_at")
+        due = self.map.fields.get("due_at")
         due_at: Column = rows.due(due) if due else [None] * len(rows)
         limits: list[Limit | None] = [None] * len(rows)
         if name := self.map.fields.get("due_or_limit"):
-            for place, record in enumerate(records):
+            for place, value in enumerate(rows.raw(name)):
                 try:
-                    due_at[place] = stamp(end_of_day(*read_time(record.raw.get(name))))
+                    due_at[place] = stamp(end_of_day(*read_time(value)))
                 except ValueError:
-                    limits[place] = record.limit(name)
+                    limits[place] = rows.record(place).limit(name)
         elif name := self.map.fields.get("limit_amount"):
-            limits = [self._amount(record, name, due_told=at is not None) for record, at in zip(records, due_at, strict=True)]
+            told = zip(rows.text(name), self._limit_units(rows), due_at, strict=True)
+            limits = [amount and self._amount(rows, place, name, amount, unit, due) for place, (amount, unit, due) in enumerate(told)]
         return {
             "due_at": due_at,
             "limit_amount": [limit and limit.amount for limit in limits],
             "limit_unit": [limit and limit.unit for limit in limits],
         }
 
-    def _amount(self, record: Record, name: str, *, due_told: bool) -> Limit | None:
+    def _amount(self, rows: Rows, place: int, name: str, told: str, unit: str | None, due: int | None) -> Limit | None:
         """A number needs its unit; half a limit beside a due that stands is none, without one it is a fault."""
-        told, unit = record.text(name), self._limit_unit(record)
-        if told is None:
-            return None
         number = WHOLE.fullmatch(told)
         if number and unit and 0 < int(number[1]) <= MOST_AMOUNT:
             return Limit(int(number[1]), unit)
         if not NUMBER.fullmatch(told):
-            return record.limit(name)
-        if not due_told:
+            return rows.record(place).limit(name)
+        if due is None:
             wrong = f"no whole number from 1 to {MOST_AMOUNT}" if unit else "its unit is empty"
-            record.fault("unreadable_limit", f"{name} = {excerpt(told)}, {wrong}")
+            rows.record(place).fault("unreadable_limit", f"{name} = {excerpt(told)}, {wrong}")
         return None
 
-    def _limit_unit(self, record: Record) -> str | None:
+    def _limit_units(self, rows: Rows) -> Column:
         """By the code table of that name where the map has one, else the name as sent."""
         name = self.map.fields.get("limit_unit")
         if name is None:
-            return self.map.constants.get("limit_unit")
-        return record.code("limit_unit", name) if "limit_unit" in self.map.codes else record.text(name)
+            return [self.map.constants.get("limit_unit")] * len(rows)
+        return rows.code("limit_unit", name) if "limit_unit" in self.map.codes else rows.text(name)
 
     def _told_constants(self) -> dict[str, Any]:
         told = {name: self.map.constants[name] for name in _READ if name in self.map.constants and name not in _ONLY_AS_FIELD}
@@ -262,26 +248,27 @@ class Normaliser:
 
     # --- settling -----------------------------------------------------------------------------------------------------------
 
-    def _see_needed(self, records: Sequence[Record], told: dict[str, Column], happened: list[Happened]) -> None:
+    def _see_needed(self, records: Records, told: dict[str, Column], happened: list[Happened]) -> None:
         """What a ticket cannot do without, where the map forgot to require it; and an event of an interface without its time."""
         for name in _NEEDED:
             for place, value in enumerate(told[name]):
                 if value is None and not records[place].faults:
                     records[place].fault("missing_field", f"{self.map.fields.get(name, name)} is empty")
         received = Counter(chain.from_iterable(_registrations(one) for one in happened))
-        if any(received[place] != 1 and not record.faults for place, record in enumerate(records)):
+        if any(received[place] != 1 and not records[place].faults for place in range(len(records))):
             raise LaneStopped(
                 f"{self.source.name}: expected one event received per record, found none or several; correct the events of the source"
             )
         for one in happened:
             for place, event_type, at in zip(one.places, one.column("event_type"), one.occurred_at, strict=True):
-                if at is None and records[place].export_at is None and not records[place].faults:
+                if at is None and records.export_at is None and not records[place].faults:
                     records[place].fault("missing_field", f"the event {event_type} has no time")
 
     def _settled(self, rows: Rows, told: dict[str, Column], happened: list[Happened]) -> Columns:
         """Masks what is personal, and names good records by their content. Of bad ones nothing stays but what names them."""
         names = [privacy.names_in(petitioner) for petitioner in told["petitioner"]]
-        good = [not record.faults for record in rows.records]
+        bad = set(rows.records.faulty())
+        good = [place not in bad for place in range(len(rows))]
         events = _in_order(happened, good, names)
         told["person_key"] = [
             privacy.person_key(self.key, phone, number) for phone, number in zip(told["phone"], told["id_number"], strict=True)
@@ -361,10 +348,10 @@ def _in_order(happened: list[Happened], good: list[bool], names: list[tuple[str,
     """The events of the good records, record by record, each in the platform's order, free of personal data."""
     places = _joined(happened, "places")
     order = sorted(compress(range(len(places)), map(good.__getitem__, places)), key=places.__getitem__)
-    columns = {name: _picked(_joined(happened, name), order) for name in Event.__slots__}
-    places = _picked(places, order)
+    columns = {name: picked(_joined(happened, name), order) for name in Event.__slots__}
+    places = picked(places, order)
     columns["unit"] = list(map(privacy.mask_label, columns["unit"]))
-    columns["note"] = privacy.mask_each(columns["note"], _picked(names, places))
+    columns["note"] = privacy.mask_each(columns["note"], picked(names, places))
     counts = Counter(places)
     return Events([counts[place] for place in range(len(good))], columns)
 
@@ -387,11 +374,6 @@ def _mask_units(units: Column, events: Events, names: list[tuple[str, ...]]) -> 
             units[place] = privacy.mask_text(units[place], persons)
             for at in events.places(place):
                 of_events[at] = privacy.mask_text(of_events[at], persons)
-
-
-def _picked(column: Sequence[Any], places: Sequence[int]) -> Column:
-    """The values at some places. One question for all of them takes half of what as many questions take."""
-    return list(itemgetter(*places)(column)) if len(places) > 1 else [column[place] for place in places]
 
 
 def _joined(happened: list[Happened], name: str) -> Column:

@@ -10,10 +10,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
 from petitions.model import QUARANTINE_RULES
+from petitions.raws import Shape
 from petitions.said import Said
 from petitions.settings import SettingsError
 from petitions.sources.base import LaneStopped, Raw
@@ -59,6 +61,11 @@ class FieldMap:
             for outer in {entry.partition(".")[0] for entry in known if "." in entry}
         }
 
+    @cached_property
+    def shape(self) -> Shape:
+        """What a record looks like that holds nothing but what is known."""
+        return Shape.of((name for name in self.known if "." not in name), self.nested_known)
+
     def table(self, name: str) -> dict[str, str]:
         try:
             return self.codes[name]
@@ -82,6 +89,10 @@ class FieldMap:
             for row in _rows(raw.get(outer)):
                 found.update(f"{outer}.{name}" for name in row.keys() - known)
         return found
+
+
+def holds_something(raw: Raw) -> bool:
+    return any(value is not None for value in raw.values())
 
 
 def _rows(inner: Any) -> list[Raw]:
@@ -227,9 +238,11 @@ class Record:
         return [self.nested(outer, row) for row in value]
 
     def row(self, name: str) -> Record | None:
-        """A nested record."""
+        """A nested record. One of nothing but empty fields is none."""
         value = self.raw.get(name)
         if not value or (isinstance(value, str) and not value.strip()):
+            return None
+        if isinstance(value, dict) and not holds_something(value):
             return None
         if not isinstance(value, dict):
             self.fault("missing_field", f"{name}: expected a record, found another type")

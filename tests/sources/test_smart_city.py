@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from petitions.connections import Connection, parse
 from petitions.model import BEIJING
 from petitions.normalise import Normalised, Normaliser, normalise
+from petitions.raws import Raws
 from petitions.settings import CHECKOUT, Settings
 from petitions.sources.base import Ask, LaneDown, LaneStopped, Raw, Window
 from petitions.sources.database import plain
@@ -283,7 +284,7 @@ _CASE: st.SearchStrategy[Raw] = st.fixed_dictionaries(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_cases_that_are_read_together_are_what_each_is_alone(source: SmartCity, cases: list[Raw]) -> None:
     reader = Normaliser(source, source.settings.source_maps["smart_city"], b"k" * 32)
-    together = reader.columns(copy.deepcopy(cases))
+    together = reader.columns(Raws(copy.deepcopy(cases)))
     for place, case in enumerate(cases):
         assert together.one(place) == normalise(source, case, key=b"k" * 32)
 

@@ -88,8 +88,8 @@ class Provincial(Source):
         closed = records.time(self._columns["closed"])
         dated = [rating and at is not None for rating, at in zip(ratings, closed, strict=True)]
         yield Happened(records.places, "rated", closed, satisfaction=ratings).where(dated)
-        for place, (rating, one) in enumerate(zip(ratings, dated, strict=True)):
-            if rating and not one and not records.raws[place].get(self._flow["list"]):
+        for place, (rating, one, listed) in enumerate(zip(ratings, dated, records.raw(self._flow["list"]), strict=True)):
+            if rating and not one and not listed:
                 told = f"mydpj without {self._columns['closed']}: a rating of unknown time is left out"
                 records.record(place).remark(Said(told, "有评价而无办结时间，评价不计"))
 
