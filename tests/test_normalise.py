@@ -457,6 +457,21 @@ _AWKWARD = st.text(
 _TEXTS = _AWKWARD | st.sampled_from(["_x000D_", "a_x0041_", "&amp;lt;", "<br>", " a", "a ", "a  b", "a b", "<b", "a&b"])
 
 
+@given(
+    st.datetimes(datetime(1900, 1, 1), datetime(3001, 1, 1)).map(lambda at: f"{at:%Y-%m-%d %H:%M:%S}".rjust(19, "0"))
+    | st.from_regex(r"[0-9]{4}-[0-9T:+-]{5} [0-9]{2}:[0-9:.,+-]{5}", fullmatch=True)
+    | st.sampled_from(["2023-10-01 08:00:60", "2023-10-01 08:00Z+0", "2023-10-01 24:00:00", "２023-10-01 08:00:00", "2023-W01-1 08:00:00"])
+)
+def test_a_plain_time_is_stamped_as_it_is_read(text: str) -> None:
+    found = module.plain_stamp(text)
+    if found is not None:
+        assert module.stamp(module.read_time(text)[0]) == found > 0
+        assert module.read_time(text)[1] is False
+    elif re.fullmatch(r"(199[2-9]|2\d{3})-\d\d-\d\d \d\d:\d\d:\d\d", text, re.ASCII):
+        with pytest.raises(ValueError):
+            datetime.fromisoformat(text)
+
+
 @given(_TEXTS)
 def test_a_text_is_cleaned_as_step_by_step(text: str) -> None:
     assert clean(text) == (_step_by_step(text) or None)

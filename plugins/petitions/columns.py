@@ -18,7 +18,7 @@ from typing import Any
 from petitions.kept import SHORT, keep
 from petitions.raws import Raws
 from petitions.record import FieldMap, Record, holds_something
-from petitions.values import PLAIN_MILLISECONDS, cleaned, end_of_day, plain, read_time, stamp
+from petitions.values import PLAIN_MILLISECONDS, cleaned, end_of_day, plain, plain_stamp, read_time, stamp
 
 #: How a field, given as ``name``, is read from a record.
 Reader = Callable[..., Any]
@@ -29,6 +29,7 @@ Kept = dict[tuple[str, str], dict[Any, Any]]
 # A value of these classes equals no value of another of them, and can be looked up.
 _DISTINCT = frozenset({str, bool, type(None)})
 _TEXT = frozenset({str, type(None)})
+_RECORDS = frozenset({dict})
 _NO_KEY = object()
 
 
@@ -93,7 +94,11 @@ class Rows:
         """As :meth:`Record.text`. A column is asked for more than once, and is read once: nobody may change it."""
         if name not in self._texts:
             values = self.raw(name)
-            self._texts[name] = cleaned(values) if _TEXT.issuperset(map(type, values)) else list(map(self._plainly, values))
+            self._texts[name] = (
+                cleaned(values)
+                if _TEXT.issuperset(map(type, values))
+                else [str(value) if value.__class__ is int else self._plainly(value) for value in values]
+            )
         return self._texts[name]
 
     def _plainly(self, value: Any) -> str | None:
@@ -156,11 +161,15 @@ class Rows:
                     self.record(row).fault(rule, f"{name}: expected {expected}, found nothing" if expected else f"{name} is empty")
 
     def _times(self, name: str, read: Reader, moment: Callable[[datetime, bool], datetime], values: Sequence[Any]) -> Column:
-        """Milliseconds are divided here. Texts are kept whatever field they stand in: a record tells many of its times twice."""
+        """The two forms that nearly every record has are read here. Other texts are kept, whatever field they stand in."""
+        if values.count(None) == len(values):
+            return [None] * len(values)
         kept = self._kept.setdefault((read.__name__, ""), {})
         first, end = PLAIN_MILLISECONDS
 
         def anew(row: int, value: Any) -> Any:
+            if value.__class__ is str and value in kept:
+                return kept[value]
             try:
                 found = stamp(moment(*read_time(value)))
             except ValueError:
@@ -172,11 +181,9 @@ class Rows:
         return [
             value // 1000
             if value.__class__ is int and first <= value < end
-            else kept[value]
-            if value.__class__ is str and value in kept
             else None
             if value is None
-            else anew(row, value)
+            else (value.__class__ is str and plain_stamp(value)) or anew(row, value)
             for row, value in enumerate(values)
         ]
 
@@ -210,7 +217,7 @@ class Rows:
         return [read(row, value, name, kind) for row, value in enumerate(self.raw(name))]
 
     def _listed(self, row: int, value: Any, name: str, kind: type[Any]) -> list[Any]:
-        if value.__class__ is list and all(one.__class__ is kind for one in value):
+        if value.__class__ is list and (kind is not dict or _RECORDS.issuperset(map(type, value))):
             found: list[Any] = value
             return found
         return [one.raw for one in self.record(row).rows(name)] if value is not None else []

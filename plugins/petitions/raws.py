@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 from types import GenericAlias
 from typing import Any
@@ -109,10 +110,14 @@ class Shape:
         )
         return cls(tuple(types), kind, rows)
 
+    @cached_property
+    def _decode(self) -> Callable[[bytes], Any]:
+        return msgspec.json.Decoder(self.kind).decode
+
     def read(self, lines: Sequence[bytes]) -> Raws:
         """The records of JSON lines."""
         try:
-            return _Known(self, list(map(msgspec.json.Decoder(self.kind).decode, lines)), lambda place: decoded(lines[place]))
+            return _Known(self, list(map(self._decode, lines)), lambda place: decoded(lines[place]))
         except msgspec.DecodeError:
             return Raws(list(map(decoded, lines)))
 
