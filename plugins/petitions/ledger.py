@@ -78,9 +78,9 @@ def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[s
         counts = _stage(bench, staged)
         loaded = warehouse.value("select count(*) from control.batch where batch_id = :batch_id", batch) > 0
         warehouse.run(UNLOAD, batch, loaded=loaded)
+        _fill(warehouse, bench, batch)
         for table in ("control.batch", "control.batch_file"):
             warehouse.execute(f"delete from {table} where batch_id = :batch_id", batch)
-        _fill(warehouse, bench, batch)
         warehouse.grew({"core.content": counts["ticket"], "core.content_event": counts["event"], "core.sighting": counts["ticket"]})
         warehouse.insert("control.batch", [_batch_row(manifest, summary)])
         _tell(warehouse, manifest, summary["messages"], settings)
@@ -142,10 +142,9 @@ def _stage(bench: Workbench, staged: Path, replayed: bool = False) -> dict[str, 
 
 def _fill(warehouse: Warehouse, bench: Workbench, batch: dict[str, Any]) -> None:
     """The staged rows go where they belong; contents that are known stay as they are."""
-    bench.bring("known_content", query(KNOWN), once=True)
+    bench.bring("known_content", query(KNOWN, source=batch["source"]), once=True)
     bench.session.run(NEW)
-    for table, rows in LOADED.items():
-        bench.give(table, query(rows), batch)
+    bench.give([(table, query(rows)) for table, rows in LOADED.items()], batch)
     warehouse.index({"core.content": FOUND_BY["core.content"]})  # behind the first batch, which comes faster without
 
 
@@ -215,7 +214,7 @@ def _versions(warehouse: Warehouse, bench: Workbench) -> None:
     warehouse.run(VERSIONS_IN)
     # Month after month, so that those of a few tickets are found without reading all.
     changed = "select * from version_now where ticket_id in (select ticket_id from changed_ticket) order by received_month"
-    bench.give("core.ticket_version", changed)
+    bench.give([("core.ticket_version", changed)])
     for session in {bench.session, warehouse}:
         session.run(VERSIONS_END)
 
@@ -250,8 +249,8 @@ def _compute(warehouse: Warehouse, bench: Workbench, settings: Settings, paramet
     warehouse.run(DAILY_OUT, fresh=fresh, postings=kinds.POSTINGS)
     if not fresh:
         warehouse.run(UNPOST)
-    for table, rows, pieces in POSTED:
-        bench.give(table, query(rows, kind=kinds.packed(), named=kinds.named(), **pieces), parameters)
+    pieces = {"kind": kinds.packed(), "named": kinds.named()}
+    bench.give([(table, query(rows, **pieces, **own)) for table, rows, own in POSTED], parameters)
     warehouse.run(DAILY_IN)
     for session in {bench.session, warehouse}:
         session.run(END)

@@ -11,8 +11,12 @@ import logging
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,7 +45,11 @@ _PARAMETER = re.compile(r"(?<![:\w'\"]):([a-z_][a-z0-9_]*)\b")
 _AT_A_TIME = 5_000
 # Rows of a bulk load that are held at once, and bytes of an answer that come as one block of columns.
 _AT_ONCE, _BLOCK = 20_000, 1 << 24
+# Blocks of a bulk load that are made before they are taken.
+_AHEAD = 4
 _UUID = {b"type": b"uuid"}
+# A block of a bulk load, behind its table and the place of this among the tables that are filled.
+_Sent = tuple[tuple[int, str], bytes]
 # Any fixed number: the writers of one PostgreSQL database queue on it.
 _WRITER_LOCK = 7_253_641
 
@@ -81,8 +89,9 @@ class Warehouse(ABC):
         """What a query answers, as columns, some rows at a time; a uuid comes as text and says so. Nothing else is asked meanwhile."""
 
     @abstractmethod
-    def append(self, table: str, rows: pa.RecordBatchReader) -> None:
-        """Append Arrow's columns to a table of the same columns, through the engine's bulk path."""
+    def append(self, given: Iterable[tuple[str, pa.RecordBatchReader]]) -> None:
+        """Append Arrow's columns to tables of the same columns, one after the other, through the engine's bulk path. What is given next
+        is made, in a thread, while the engine takes in what came before: nothing else is asked of its session meanwhile."""
 
     @contextmanager
     def modest(self) -> Iterator[None]:
@@ -200,8 +209,9 @@ class DuckDB(Warehouse):
     def columns(self, table: str) -> dict[str, str]:
         return {row["column_name"]: row["column_type"] for row in self.rows(f"describe {table}")}
 
-    def append(self, table: str, rows: pa.RecordBatchReader) -> None:
-        self._take(rows, f"insert into {table} select * from arriving")
+    def append(self, given: Iterable[tuple[str, pa.RecordBatchReader]]) -> None:
+        for table, rows in given:  # the engine asks for rows in threads of its own
+            self._take(rows, f"insert into {table} select * from arriving")
 
     def _take(self, rows: pa.Table | pa.RecordBatchReader, statement: str) -> None:
         self._connection.register("arriving", rows)
@@ -261,7 +271,9 @@ class Postgres(Warehouse):
             # bound on our side: `create table … as select` takes no parameters from the protocol
             cursor_factory=psycopg.ClientCursor,
             # A session whose program was killed ends within seconds, and with it the writer's lock, not when its statement is through.
-            options=f"-c timezone={ZONE} -c jit=off -c work_mem=64MB -c temp_buffers=128MB -c client_connection_check_interval=2s",
+            # An index is sorted in memory, and a tenth of the usual sample tells how often keys and months come.
+            options=f"-c timezone={ZONE} -c jit=off -c work_mem=64MB -c temp_buffers=128MB -c maintenance_work_mem=256MB "
+            "-c default_statistics_target=10 -c client_connection_check_interval=2s",
         )
 
     def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:
@@ -298,22 +310,16 @@ class Postgres(Warehouse):
         columns = ", ".join(f"{field.name} {_POSTGRES_TYPES[str(field.type)]}" for field in rows.schema)
         self.execute(f"drop table if exists {table}")
         self.execute(f"create temp table {table} ({columns})")
-        self.append(table, rows)
+        self.append([(table, rows)])
         keys = ", ".join(name for name in rows.schema.names if name.endswith("_id"))
         self.execute(f"analyze {table} ({keys})" if keys else f"analyze {table}")
 
-    def append(self, table: str, rows: pa.RecordBatchReader) -> None:
-        from pgpq import ArrowToPostgresBinaryEncoder
-        from psycopg.copy import QueuedLibpqWriter
-
-        encoder = ArrowToPostgresBinaryEncoder(rows.schema)
-        text = f"copy {table} from stdin (format binary)"
-        # What is made is sent by a thread: the server takes it in while more is made.
-        with self._connection.cursor() as cursor, cursor.copy(text, writer=QueuedLibpqWriter(cursor)) as copy:
-            copy.write(encoder.write_header())
-            for batch in rows:
-                copy.write(encoder.write_batch(batch))
-            copy.write(encoder.finish())
+    def append(self, given: Iterable[tuple[str, pa.RecordBatchReader]]) -> None:
+        with closing(_made_ahead(_encoded(given))) as blocks:
+            for (_, table), of_table in groupby(blocks, key=itemgetter(0)):
+                with self._connection.cursor() as cursor, cursor.copy(f"copy {table} from stdin (format binary)") as copy:
+                    for _, block in of_table:
+                        copy.write(block)
 
     def columns(self, table: str) -> dict[str, str]:
         rows = self.rows(
@@ -356,9 +362,7 @@ class Postgres(Warehouse):
             if 10 * rows > self.value("select reltuples from pg_class where oid = cast(:table as regclass)", {"table": table}):
                 # By these a step finds and joins its rows; texts would take most of the time.
                 found_by = [name for name in self.columns(table) if name.endswith("_id") or name in ("received_month", "ticket_key")]
-                self.execute("set default_statistics_target = 10")  # a tenth of the usual sample tells how often keys and months come
                 self.execute(f"analyze {table} ({', '.join(found_by)})")
-                self.execute("reset default_statistics_target")
 
     def index(self, columns: Mapping[str, str]) -> None:
         for table, column in columns.items():
@@ -377,6 +381,27 @@ class Postgres(Warehouse):
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _encoded(given: Iterable[tuple[str, pa.RecordBatchReader]]) -> Iterator[_Sent]:
+    """The binary COPY into each table, in blocks."""
+    from pgpq import ArrowToPostgresBinaryEncoder
+
+    for place, (table, rows) in enumerate(given):
+        encoder = ArrowToPostgresBinaryEncoder(rows.schema)
+        yield (place, table), encoder.write_header()
+        for batch in rows:
+            yield (place, table), encoder.write_batch(batch)
+        yield (place, table), encoder.finish()
+
+
+def _made_ahead(blocks: Iterator[_Sent]) -> Generator[_Sent]:
+    """The same, made by a thread as far as :data:`_AHEAD` of who takes them."""
+    with ThreadPoolExecutor(1) as maker:
+        made = deque(maker.submit(next, blocks, None) for _ in range(_AHEAD))
+        while (block := made.popleft().result()) is not None:
+            made.append(maker.submit(next, blocks, None))
+            yield block
 
 
 def _parsed(rows: list[bytes], fields: pa.Schema) -> Iterator[pa.RecordBatch]:

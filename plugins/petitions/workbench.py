@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ class Workbench(ABC):
         """Have a temporary table of the bench in the warehouse, in place of one of this name."""
 
     @abstractmethod
-    def give(self, table: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Append what a query of the bench answers to a table of the warehouse, in the order of its columns."""
+    def give(self, given: Iterable[tuple[str, str]], parameters: Mapping[str, Any] | None = None) -> None:
+        """Append to tables of the warehouse, one after the other, what queries of the bench answer, in the order of their columns."""
 
 
 class InPlace(Workbench):
@@ -56,8 +56,9 @@ class InPlace(Workbench):
     def hand_over(self, table: str) -> None:
         pass
 
-    def give(self, table: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
-        self.session.execute(f"insert into {table} {query}", parameters)
+    def give(self, given: Iterable[tuple[str, str]], parameters: Mapping[str, Any] | None = None) -> None:
+        for table, query in given:
+            self.session.execute(f"insert into {table} {query}", parameters)
 
 
 class Beside(Workbench):
@@ -78,14 +79,17 @@ class Beside(Workbench):
         told = ", ".join(f"{name} {kind}" for name, kind in self.session.columns(table).items())  # their names are PostgreSQL's too
         self._warehouse.execute(f"drop table if exists {table}")
         self._warehouse.execute(f"create temp table {table} ({told})")
-        self.give(table, f"select * from {table}")
+        self.give([(table, f"select * from {table}")])
         self._warehouse.execute(f"analyze {table}")
 
-    def give(self, table: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
+    def give(self, given: Iterable[tuple[str, str]], parameters: Mapping[str, Any] | None = None) -> None:
+        shown = [(table, self._shown(table, query)) for table, query in given]  # before the warehouse is busy with what it is given
+        self._warehouse.append((table, self.session.read(query, parameters)) for table, query in shown)
+
+    def _shown(self, table: str, query: str) -> str:
         columns = self._warehouse.columns(table)
-        names = ", ".join(columns)
         typed = ", ".join(self._typed(name, kind) for name, kind in columns.items())
-        self._warehouse.append(table, self.session.read(f"select {typed} from ({query}) as given ({names})", parameters))
+        return f"select {typed} from ({query}) as given ({', '.join(columns)})"
 
     def _typed(self, name: str, kind: str) -> str:
         # The binary COPY wants each column in the table's own type; a uuid is its bytes.
