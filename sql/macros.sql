@@ -8,10 +8,6 @@ ticket_id in (select ticket_id from changed_ticket) and received_month in (selec
 version_id in (select version_id from version union all select version_id from gone_version)
     and received_month in (select distinct received_month from changed_ticket)
 {%- endmacro %}
-{#- A file's name as files of one day are ordered: "x (1).csv" comes behind "x.csv", though a blank sorts before a dot. -#}
-{% macro name_order(name) -%}
-regexp_replace({{ name }}, '[.]([^.]*)$', chr(9) || '\1')
-{%- endmacro %}
 {#- Whole division: `/` of whole numbers is a fraction on one engine and whole on the other. -#}
 {% macro div(number, by) -%}
 cast(({{ number }} - {{ number }} % {{ by }}) / {{ by }} as bigint)

@@ -445,13 +445,12 @@ where r.row in (select row from refused);
 create view good as
 select * from narrow where good and row not in (select row from gone)
 """
-# Of equal content the row last touched stays (of files of one day that of the last), with the oldest export date under which the content
-# was shown.
+# Of equal content the row last touched stays, with the oldest export date under which the content was shown.
 _REPEATED = """
 create table repeated as
 select
     row,
-    row_number() over (partition by content order by updated_at desc, row desc) = 1 as stays,
+    row_number() over (partition by content order by updated_at desc, update_key desc, row desc) = 1 as stays,
     min(export_at) over (partition by content) as export_at
 from good
 where content in (select content from good group by content having count(*) > 1)

@@ -536,9 +536,8 @@ def quarantine(warehouse: Warehouse, record_id: str | None = None) -> list[dict[
 
 
 def _dated(file: str) -> str:
-    """SQL: a file's name behind its export date, its ending behind a tab. So files are ordered as their rows are updated (sources.md,
-    common rules; ``name_order`` of sql/macros.sql)."""
-    return rf"(regexp_replace({file}, '^.*(20[0-9]{{6}}).*$', '\1') || regexp_replace({file}, '[.]([^.]*)$', chr(9) || '\1'))"
+    """SQL: a file's name behind its export date. So files are ordered as their rows are updated (sources.md, common rules)."""
+    return rf"(regexp_replace({file}, '^.*(20[0-9]{{6}}).*$', '\1') || {file})"
 
 
 def _answer(

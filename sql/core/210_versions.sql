@@ -3,7 +3,6 @@
 -- writes: temp version_now, changed_ticket (whose versions are new or whose time of knowledge moved), gone_version (there no more),
 --         sighting_made
 -- grain:  ticket × content × time in which it was the newest we knew
-{% from 'macros.sql' import name_order %}
 
 create temp table sighted as
 select
@@ -11,11 +10,11 @@ select
     -- The winner of one moment of knowledge: later platform update time, then larger content hash.
     row_number() over (
         partition by s.ticket_key, s.known_at
-        order by s.updated_at desc, {{ name_order('s.update_key') }} desc, s.content_id desc, s.batch_id
+        order by s.updated_at desc, s.update_key desc, s.content_id desc, s.batch_id
     ) as place,
     -- How recent an export is among all exports that show the ticket: an older file read later does not override a newer one, one that was
     -- exported again under its name does.
-    dense_rank() over (partition by s.ticket_key order by s.updated_at, {{ name_order('s.update_key') }}) as recency,
+    dense_rank() over (partition by s.ticket_key order by s.updated_at, s.update_key) as recency,
     row_number() over (partition by s.ticket_key, s.content_id order by s.known_at, s.batch_id) as showing,
     min(s.export_at) over (partition by s.ticket_key, s.content_id order by s.known_at) as first_export_at
 from touched_sighting s;

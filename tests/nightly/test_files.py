@@ -95,18 +95,6 @@ def test_exports_of_one_run_are_taken_by_date(board: Board) -> None:
     assert unlike(board.office.batches()) == []
 
 
-@pytest.mark.parametrize(("again", "nights"), [(" (1)", 1), ("(1)", 2), ("-2", 1)])
-def test_what_was_exported_again_on_its_day_stands(board: Board, again: str, nights: int) -> None:
-    """A browser names the second download of a day so; its name comes behind that of the first, whatever its ending begins with."""
-    board.drop("20230310", ASKED)
-    if nights == 2:
-        ended_well([board.run()])
-    board.drop(f"20230310{again}", ANSWERED)
-    ended_well([board.run()])
-    assert board.answered() == (1, 0)
-    assert unlike(board.office.batches()) == []
-
-
 def test_a_file_is_read_once_and_again_where_asked(board: Board) -> None:
     path = board.drop("20230310", ANSWERED, OTHER)
     before = path.read_bytes(), path.stat().st_mtime_ns

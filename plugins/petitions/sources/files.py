@@ -2,7 +2,7 @@
 
 Service:    a drop folder, a local path or the URL of an object store that fsspec knows; files are never moved, changed or deleted
 Asked by:   the export date in the file name (``YYYYMMDD``); what was read is known by its sha256
-Pages:      one file each, in the order of export date and name; "x (1).xlsx", as browsers name a second download, comes behind "x.xlsx"
+Pages:      one file each, in the order of export date and name
 Record:     one row under its header, header synonyms resolved; cells keep the type that the file gives them. All sheets that people see and
             that have the column of the number are read; a header may take two rows
 Notes:      a sidecar ``<file>.ok`` (``rows=``, ``sha256=``) must hold; a file still being written waits for the next run. What lies in the
@@ -181,7 +181,7 @@ class FileSource(Source):
             is_file = entry["type"] == "file" or (entry.get("islink") and system.isfile(entry["name"]))
             if is_file and not name.lower().endswith(".ok") and not name.startswith(("~$", ".")):
                 found.append(Drop(entry["name"], name, entry.get("size"), export_date(name)))
-        return sorted(found, key=lambda drop: (drop.export_date or date.min, PurePosixPath(drop.name).stem, drop.name))
+        return sorted(found, key=lambda drop: (drop.export_date or date.min, drop.name))
 
     def _page(self, drop: Drop, folder: Path, read: frozenset[str], tally: _Tally) -> Iterator[Page]:
         copy = folder / drop.name
