@@ -7,7 +7,8 @@ a crash. All of it is SQL over whole sets (``sql/core``, in the order of the fil
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -42,14 +43,13 @@ SIGHTING, UNDATED, BEFORE = "core/200_sighting.sql", "core/201_undated.sql", "co
 VERSIONS, VERSIONS_IN, VERSIONS_END = "core/210_versions.sql", "core/211_versions_in.sql", "core/219_versions_end.sql"
 VERSION, EVENT = "core/220_version.sql", "core/221_event.sql"
 CLOCKS = ("core/222_life.sql", "core/230_rules.sql", "core/240_dues.sql", "core/250_states.sql")
-DAILY_OUT, DAILY_IN = "marts/310_daily_out.sql", "marts/330_daily_in.sql"
+DAILY_OUT, DAILY_NOW, DAILY_IN = "marts/310_daily_out.sql", "marts/320_daily_now.sql", "marts/330_daily_in.sql"
 # Table and what goes into it: of the ledger the states that ended first, then those that stand.
 POSTED: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("core.posting", "core/261_posting.sql", {"stands": False}),
     ("core.posting", "core/261_posting.sql", {"stands": True}),
     ("core.passage", "core/262_passage.sql", {}),
     ("core.clock", "core/263_clock.sql", {}),
-    ("daily_change", "marts/320_daily_now.sql", {}),
 )
 UNPOST, END = "core/260_unpost.sql", "core/290_end.sql"
 # The tables that the clocks go by, beside versions and events.
@@ -191,8 +191,8 @@ def refresh(warehouse: Warehouse, settings: Settings) -> dict[str, int]:
             tickets = _sliced(bench.session, size)
             bench.see(*REFERENCE)
             slices = range(-(-tickets // size))
-            for part in counted(slices, f"clocks and ledger, slices of {size} tickets", len(slices)):
-                _compute(warehouse, bench, settings, parameters | {"part": part}, fresh)
+            parts = counted(slices, f"clocks and ledger, slices of {size} tickets", len(slices))
+            _compute(warehouse, bench, settings, parameters, parts, fresh)
             warehouse.index(FOUND_BY)
             bench.session.execute("drop table sliced_ticket")
             for session in {bench.session, warehouse}:
@@ -240,27 +240,65 @@ def _sliced(warehouse: Warehouse, size: int) -> int:
     return int(warehouse.value("select coalesce(max(place) + 1, 0) from sliced_ticket"))
 
 
-def _compute(warehouse: Warehouse, bench: Workbench, settings: Settings, parameters: dict[str, Any], fresh: bool) -> None:
-    """One slice of the changed tickets, from versions to ledger and daily figures; ``fresh`` where the ledger was empty."""
-    one_part = "create temp table changed_ticket as select ticket_id, received_month from sliced_ticket where part = :part"
-    bench.session.execute(one_part, parameters)
-    bench.hand_over("changed_ticket")
-    _fold(warehouse, bench, settings)
-    warehouse.run(DAILY_OUT, fresh=fresh, postings=kinds.POSTINGS)
+def _compute(
+    warehouse: Warehouse, bench: Workbench, settings: Settings, parameters: dict[str, Any], parts: Iterable[int], fresh: bool
+) -> None:
+    """The slices of the changed tickets, from versions to ledger and daily figures; ``fresh`` where the ledger was empty.
+
+    Where the bench has two sides one slice is folded while the one before is posted: to fold is the work of one processor.
+    """
+    sides = bench.sides()
+    with ThreadPoolExecutor(1) as folding:
+        folded: Workbench | None = None
+        for place, part in enumerate(parts):
+            side = sides[place % len(sides)]
+            if folded is side:
+                _post(warehouse, side, parameters)
+                folded = None
+            bench.session.execute(_ONE_SLICE, {"part": part})
+            bench.hand_over("changed_ticket")
+            _take(warehouse, side, fresh)
+            fold = folding.submit(_fold, side, settings)
+            if folded:
+                _post(warehouse, folded, parameters)
+            fold.result()
+            folded = side
+        if folded:
+            _post(warehouse, folded, parameters)
+
+
+_ONE_SLICE = "create or replace temp table changed_ticket as select ticket_id, received_month from sliced_ticket where part = :part"
+
+
+def _take(warehouse: Warehouse, bench: Workbench, fresh: bool) -> None:
+    """Have on the bench what the changed tickets are computed from, and take out of the warehouse what they were before."""
+    _bring(warehouse, bench)
+    bench.bring("daily_before", query(DAILY_OUT, fresh=fresh, postings=kinds.POSTINGS))
     if not fresh:
         warehouse.run(UNPOST)
+    if warehouse is not bench.session:
+        warehouse.run(END)
+
+
+def _post(warehouse: Warehouse, bench: Workbench, parameters: dict[str, Any]) -> None:
+    """The ledger and the daily figures get what was folded."""
     pieces = {"kind": kinds.packed(), "named": kinds.named()}
     bench.give([(table, query(rows, **pieces, **own)) for table, rows, own in POSTED], parameters)
+    bench.session.execute(f"create temp table daily_change as {query(DAILY_NOW)}")
+    bench.hand_over("daily_change")
     warehouse.run(DAILY_IN)
-    for session in {bench.session, warehouse}:
-        session.run(END)
+    bench.session.run(END)
 
 
-def _fold(warehouse: Warehouse, bench: Workbench, settings: Settings) -> None:
-    """What follows from the versions of the changed tickets up to the ledger, in temporary tables of the bench."""
+def _bring(warehouse: Warehouse, bench: Workbench) -> None:
+    """The versions of the changed tickets and what happened in them come to the bench."""
     warehouse.run(VERSION)
     bench.see("version")
     bench.bring("event", query(EVENT))
+
+
+def _fold(bench: Workbench, settings: Settings) -> None:
+    """What follows from the versions of the changed tickets up to the ledger, in temporary tables of the bench."""
     pieces = _pieces(settings)
     for step in CLOCKS:
         bench.session.run(step, **pieces)
@@ -280,7 +318,8 @@ def clocks_of(warehouse: Warehouse, settings: Settings, ticket_id: str) -> Itera
             )
             warehouse.execute(one, {"ticket_id": ticket_id})
             bench.see(*REFERENCE)
-            _fold(warehouse, bench, settings)
+            _bring(warehouse, bench)
+            _fold(bench, settings)
             yield bench.session
         finally:
             warehouse.run(END)

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
+from copy import copy
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -158,9 +159,19 @@ class DuckDB(Warehouse):
             # Beyond the limit the engine spills: a refresh needs no more memory as history grows.
             writing: dict[str, Any] = {"memory_limit": WRITER_MEMORY, "preserve_insertion_order": False, "checkpoint_threshold": WRITER_LOG}
             self._connection = duckdb.connect(str(file), config=writing | spilling)
+        self._begin()
+
+    def _begin(self) -> None:
         self._connection.execute(f"set timezone = '{ZONE}'")
         # Where Python was started without a file (python -c, forkserver) the engine draws a bar on standard output, among the results.
         self._connection.execute("set enable_progress_bar = false")
+
+    def beside(self) -> DuckDB:
+        """Another session of the same database, with temporary tables and transactions of its own."""
+        other = copy(self)
+        other._connection = self._connection.cursor()
+        other._begin()
+        return other
 
     def _run(self, statement: str, parameters: Mapping[str, Any] | None) -> Any:
         used = _used(statement, parameters)
@@ -192,7 +203,8 @@ class DuckDB(Warehouse):
     def arrive(self, table: str, rows: pa.RecordBatchReader) -> None:
         """Make ``table`` of rows that come some at a time, in place of one of this name."""
         shown = ", ".join(f"cast({field.name} as uuid) as {field.name}" if field.metadata == _UUID else field.name for field in rows.schema)
-        self._take(rows, f"create or replace table {table} as select {shown} from arriving")
+        kind = "table" if "." in table else "temp table"
+        self._take(rows, f"create or replace {kind} {table} as select {shown} from arriving")
 
     def read(self, query: str, parameters: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
         from pyarrow import RecordBatchReader

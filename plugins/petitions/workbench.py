@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ class Workbench(ABC):
     """A warehouse, and beside it or in it the session that computes."""
 
     session: DuckDB
+
+    @abstractmethod
+    def sides(self) -> Sequence[Workbench]:
+        """This bench, and what others there are over the same tables, each with temporary tables of its own: for work at once."""
 
     @abstractmethod
     def see(self, *tables: str) -> None:
@@ -47,6 +51,9 @@ class InPlace(Workbench):
     def __init__(self, warehouse: DuckDB) -> None:
         self.session = warehouse
 
+    def sides(self) -> Sequence[Workbench]:
+        return (self,)
+
     def see(self, *tables: str) -> None:
         pass
 
@@ -64,9 +71,12 @@ class InPlace(Workbench):
 class Beside(Workbench):
     """A database in memory; what needs more than a writer's share spills into a folder that goes with it."""
 
-    def __init__(self, warehouse: Warehouse, session: DuckDB) -> None:
-        self.session, self._warehouse = session, warehouse
-        session.execute("create schema core")
+    def __init__(self, warehouse: Warehouse, session: DuckDB, *others: Beside) -> None:
+        self.session, self._warehouse, self._others = session, warehouse, others
+        session.execute("create schema if not exists core")
+
+    def sides(self) -> Sequence[Workbench]:
+        return (self, *self._others)
 
     def see(self, *tables: str) -> None:
         for table in tables:
@@ -111,6 +121,7 @@ def workbench(warehouse: Warehouse, tickets: int = 1) -> Iterator[Workbench]:
     with (
         tempfile.TemporaryDirectory(prefix="petitions-bench-") as spill,
         closing(DuckDB(Path(":memory:"), read_only=False, spill=Path(spill))) as session,
+        closing(session.beside()) as other,
         warehouse.modest(),
     ):
-        yield Beside(warehouse, session)
+        yield Beside(warehouse, session, Beside(warehouse, other))

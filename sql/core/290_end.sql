@@ -5,6 +5,10 @@ drop table if exists changed_ticket;
 
 drop table if exists version;
 
+drop table if exists daily_before;
+
+drop table if exists daily_change;
+
 drop table if exists life;
 
 drop table if exists clock_rule;

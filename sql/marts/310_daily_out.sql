@@ -1,10 +1,8 @@
--- What the changed tickets contributed to the daily figures so far, taken out. Runs before their postings are replaced.
+-- What the changed tickets contributed to the daily figures so far, taken out. One query: it is asked before their postings are replaced.
 -- reads:  changed_ticket, version, gone_version, core.posting; of a fresh ledger nothing
--- writes: temp daily_change
 -- grain:  day × source × channel × category × area × unit; a state counts from the day it is entered (+1) to the day it is left (-1)
 {% from 'macros.sql' import of_versions %}
 
-create temp table daily_change as
 with held as (
     select
         p.*, coalesce(channel, '—') as channel_name, coalesce(category, '—') as category_name, coalesce(area, '—') as area_name,
@@ -32,4 +30,4 @@ select
     cast(sum(received_count) as bigint) as received, cast(sum(closed_count) as bigint) as closed,
     cast(sum(open_change) as bigint) as open_change, cast(sum(overdue_change) as bigint) as overdue_change
 from contribution
-group by day, source, channel_name, category_name, area_name, unit_name;
+group by day, source, channel_name, category_name, area_name, unit_name

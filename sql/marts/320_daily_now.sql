@@ -1,5 +1,5 @@
--- What the changed tickets contribute to the daily figures now. One query; its rows go to daily_change.
--- reads:  version, life, state, unit_name
+-- What the changed tickets contribute to the daily figures now, and before with the other sign. One query; its rows are daily_change.
+-- reads:  version, life, state, unit_name, daily_before
 -- grain:  day × source × channel × category × area × unit
 {% from 'macros.sql' import day_of, mark_time %}
 
@@ -59,8 +59,12 @@ counted as (
     having sum(c.received) <> 0 or sum(c.closed) <> 0 or sum(c.open_change) <> 0 or sum(c.overdue_change) <> 0
 )
 select
-    c.day, k.source, coalesce(k.channel, '—'), coalesce(k.top_category, '—'), coalesce(k.area, '—'), coalesce(u.unit, '—'),
-    c.received, c.closed, c.open_change, c.overdue_change
+    c.day, k.source, coalesce(k.channel, '—') as channel, coalesce(k.top_category, '—') as category, coalesce(k.area, '—') as area,
+    coalesce(u.unit, '—') as unit,
+    cast(c.received as bigint) as received, cast(c.closed as bigint) as closed, cast(c.open_change as bigint) as open_change,
+    cast(c.overdue_change as bigint) as overdue_change
 from counted c
 join kind_of k on k.kind_no = c.kind_no
 left join unit_name u on u.unit_no = c.unit_no
+union all
+select * from daily_before
