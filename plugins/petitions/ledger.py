@@ -76,8 +76,10 @@ def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[s
     batch = _batch(manifest)
     with warehouse.transaction(), workbench(warehouse) as bench:
         counts = _stage(bench, staged)
-        loaded = warehouse.value("select count(*) from control.batch where batch_id = :batch_id", batch) > 0
-        warehouse.run(UNLOAD, batch, loaded=loaded)
+        loaded, refused = (warehouse.value(f"select count(*) from control.{of} where batch_id = :batch_id", batch) for of in _BROUGHT)
+        if loaded or refused:
+            bench.hand_over("stage_quarantine")
+            warehouse.run(UNLOAD, batch, loaded=loaded)
         _fill(warehouse, bench, batch)
         for table in ("control.batch", "control.batch_file"):
             warehouse.execute(f"delete from {table} where batch_id = :batch_id", batch)
@@ -105,6 +107,7 @@ def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict
         bench.hand_over("stage_replayed")
         today = quarantine_message(row["rule"] for row in _bad(staged))
         _stage(bench, staged, replayed=True)
+        bench.hand_over("stage_content")
         warehouse.run(UNLOAD_REPLAYED, batch)
         _fill(warehouse, bench, batch)
         moved = {"moved": warehouse.value(_ACCOUNTED, batch) - before, "numbers": summary["numbers"]}
@@ -117,6 +120,9 @@ def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict
         others = [told for told in summary["messages"] if told["text"] != today]
         _tell(warehouse, manifest, [*others, *([_yellow(still)] if still else [])], settings)
 
+
+# What an earlier load of a batch left: the batch, its bad records. Of a warehouse that was rebuilt only these.
+_BROUGHT = ("batch", "quarantine_sighting")
 
 # The records of a batch that are in quarantine, and all that are accounted for.
 _IN_QUARANTINE = """
@@ -135,14 +141,16 @@ def _stage(bench: Workbench, staged: Path, replayed: bool = False) -> dict[str, 
     """Have the batch on the bench; all of it, or what a replay is about. Returns how many rows it has in all."""
     files = {of: f"{path}/*.parquet" if (path := staged / f"{of}.parquet").is_dir() else path for of in ("tickets", "events", "quarantine")}
     bench.session.run(STAGE, files=files, replayed=replayed)
-    for table in ("stage_content", "stage_quarantine"):
-        bench.hand_over(table)
     return {of: int(bench.session.value(f"select count(*) from stage_{of}")) for of in ("ticket", "event", "quarantine")}
 
 
 def _fill(warehouse: Warehouse, bench: Workbench, batch: dict[str, Any]) -> None:
     """The staged rows go where they belong; contents that are known stay as they are."""
-    bench.bring("known_content", query(KNOWN, source=batch["source"]), once=True)
+    if warehouse.value("select count(*) from control.batch where source = :source", batch):
+        bench.hand_over("stage_content")
+        bench.bring("known_content", query(KNOWN), once=True)
+    else:  # a lane's first batch: nothing of it can be known
+        bench.session.execute("create or replace temp view known_content as select * from stage_content limit 0")
     bench.session.run(NEW)
     bench.give([(table, query(rows)) for table, rows in LOADED.items()], batch)
     warehouse.index({"core.content": FOUND_BY["core.content"]})  # behind the first batch, which comes faster without
