@@ -129,14 +129,13 @@ def nights(loaded: Loaded, tickets: int) -> None:
 def alternatives(landed: Path, loaded: Loaded, tickets: int, fresh: Callable[[str], Engine]) -> None:
     """What others do with the same records; and what nobody can spare: reading them, and writing what there is in the end."""
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="scratch-") as folder:
-        scratch = Path(folder)
-        for way in BARE[fresh("bench_other").name]:
+        scratch, engine = Path(folder), loaded.engine.name
+        for way in BARE[engine]:
             _alternative(f"bare {way}", tickets, fresh, scratch, ["bare.py", loaded.staged, "ENGINE", way])
             _alternative(f"written {way}", tickets, fresh, scratch, ["bare.py", loaded.written, "ENGINE", way])
         plain = scratch / "records"
         export(landed, plain, SAMPLE)
         _alternative("decoded", tickets, fresh, scratch, ["decode.py", plain, os.cpu_count()])
-        engine = fresh("bench_other").name
         limit = TO_SQL_RECORDS[engine]
         _alternative(
             "pandas to_sql", tickets, fresh, scratch, ["to_sql.py", plain, "ENGINE", limit], f"at most {limit:,} records of each source"

@@ -80,6 +80,7 @@ def load(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict[s
         if loaded or refused:
             bench.hand_over("stage_quarantine")
             warehouse.run(UNLOAD, batch, loaded=loaded)
+        _look_up(warehouse, bench, batch)
         _fill(warehouse, bench, batch)
         for table in ("control.batch", "control.batch_file"):
             warehouse.execute(f"delete from {table} where batch_id = :batch_id", batch)
@@ -107,7 +108,7 @@ def replay(warehouse: Warehouse, manifest: Manifest, staged: Path, summary: dict
         bench.hand_over("stage_replayed")
         today = quarantine_message(row["rule"] for row in _bad(staged))
         _stage(bench, staged, replayed=True)
-        bench.hand_over("stage_content")
+        _look_up(warehouse, bench, batch)
         warehouse.run(UNLOAD_REPLAYED, batch)
         _fill(warehouse, bench, batch)
         moved = {"moved": warehouse.value(_ACCOUNTED, batch) - before, "numbers": summary["numbers"]}
@@ -144,13 +145,17 @@ def _stage(bench: Workbench, staged: Path, replayed: bool = False) -> dict[str, 
     return {of: int(bench.session.value(f"select count(*) from stage_{of}")) for of in ("ticket", "event", "quarantine")}
 
 
-def _fill(warehouse: Warehouse, bench: Workbench, batch: dict[str, Any]) -> None:
-    """The staged rows go where they belong; contents that are known stay as they are."""
+def _look_up(warehouse: Warehouse, bench: Workbench, batch: dict[str, Any]) -> None:
+    """Have on the bench which of the staged contents are known; but for its lane's first batch the warehouse has the contents too."""
     if warehouse.value("select count(*) from control.batch where source = :source", batch):
         bench.hand_over("stage_content")
         bench.bring("known_content", query(KNOWN), once=True)
     else:  # a lane's first batch: nothing of it can be known
         bench.session.execute("create or replace temp view known_content as select * from stage_content limit 0")
+
+
+def _fill(warehouse: Warehouse, bench: Workbench, batch: dict[str, Any]) -> None:
+    """The staged rows go where they belong; contents that are known stay as they are."""
     bench.session.run(NEW)
     bench.give([(table, query(rows)) for table, rows in LOADED.items()], batch)
     warehouse.index({"core.content": FOUND_BY["core.content"]})  # behind the first batch, which comes faster without
